@@ -1,0 +1,1 @@
+"""ofctl: speaks OpenFlow to any switch, as ovs-ofctl does."""

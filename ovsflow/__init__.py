@@ -1,0 +1,1 @@
+"""ovsflow: an Open vSwitch-style flow switch that runs wholly in userspace."""

@@ -1,0 +1,5 @@
+"""The one door to the Rust datapath: the only module that imports the extension."""
+
+from ovsflow.datapath._native import Datapath, Event, Field, Port, PortCounters, fields
+
+__all__ = ["Datapath", "Event", "Field", "Port", "PortCounters", "fields"]

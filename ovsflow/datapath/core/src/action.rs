@@ -1,0 +1,221 @@
+//! Datapath actions: the flat, decided list that a translation leaves and `execute` carries out.
+//!
+//! A list is run from first to last on one packet.  Nothing here refers to an OpenFlow table;
+//! what still depends on the single packet (its TTL, its length, a meter, a hash) is an action
+//! that looks at it, so that it never narrows what a cached list applies to.
+
+use std::sync::Arc;
+
+use crate::openflow::action::{GroupId, MeterId, TableId};
+use crate::packet::{PortNo, Tunnel};
+
+/// One datapath action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DpAction {
+    /// Sends a copy (the packet itself, if it is the last action that needs it).
+    Output(PortNo),
+    /// Sends a copy through a tunnel port, with this metadata.
+    OutputTunnel { port: PortNo, tunnel: Arc<Tunnel> },
+    /// Sends a copy cut to a number of bytes.
+    OutputTruncated { port: PortNo, max_len: u32 },
+    /// Hands a copy to the control plane.
+    Controller(Arc<ControllerOut>),
+    /// Counts a lost packet and ends the list.
+    Drop(crate::error::DropReason),
+    /// Writes header bits.
+    Set(SetHeader),
+    /// Pushes a VLAN tag.
+    PushVlan { tpid: u16, tci: u16 },
+    /// Drops the outer VLAN tag.
+    PopVlan,
+    /// Pushes a label stack entry (host order), making `ethertype` the frame's.
+    PushMpls { ethertype: u16, lse: u32 },
+    /// Drops the outer label stack entry, making `ethertype` the frame's.
+    PopMpls { ethertype: u16 },
+    /// Pushes a PBB I-TAG and a copy of the addresses.
+    PushPbb { ethertype: u16, itag: u32 },
+    /// Drops the PBB I-TAG and its outer addresses.
+    PopPbb,
+    /// Decrements the IP TTL; if it is 0 or 1 hands the packet to `expired`, then goes on at
+    /// index `skip_to` of this list (its length to end it).
+    DecTtl {
+        skip_to: u16,
+        expired: Option<Arc<ControllerOut>>,
+    },
+    /// Same for the TTL of the outer label stack entry.
+    DecMplsTtl {
+        skip_to: u16,
+        expired: Option<Arc<ControllerOut>>,
+    },
+    /// Copies the TTL of the next header to the outermost.
+    CopyTtlOut,
+    /// Copies the TTL of the outermost header to the next.
+    CopyTtlIn,
+    /// Runs one packet past a meter; a packet over the rate ends the list.
+    Meter(MeterId),
+    /// Runs a list on a copy.
+    Clone(Arc<[DpAction]>),
+    /// Picks one list by a hash of the packet.
+    Select(Arc<SelectOut>),
+    /// Runs one of two lists by the packet's length.
+    IfLarger {
+        len: u16,
+        larger: Arc<[DpAction]>,
+        otherwise: Arc<[DpAction]>,
+    },
+    /// Adds or refreshes a flow from this packet.
+    Learn(Arc<LearnOut>),
+    /// Queue for the outputs that follow; 0 is the default queue.
+    SetQueue(u32),
+    /// Reads the packet's headers again and walks the tables from a frozen state.
+    Recirculate(u32),
+}
+
+/// Header bits to write, as words of a flow key: only header fields, never pipeline metadata.
+///
+/// `groups` says which headers are concerned so that execution touches no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetHeader {
+    /// Ethernet addresses; a set mask bit means write.
+    Ethernet {
+        dst: u64,
+        dst_mask: u64,
+        src: u64,
+        src_mask: u64,
+    },
+    /// EtherType of the frame (behind VLAN tags).
+    EtherType(u16),
+    /// Outer VLAN TCI without the present bit.
+    Vlan { tci: u16, mask: u16 },
+    /// Outer MPLS label stack entry.
+    Mpls { lse: u32, mask: u32 },
+    /// PBB I-TAG.
+    Pbb { itag: u32, mask: u32 },
+    /// IPv4 header.
+    Ipv4 {
+        src: u32,
+        src_mask: u32,
+        dst: u32,
+        dst_mask: u32,
+        tos: u8,
+        tos_mask: u8,
+        ttl: Option<u8>,
+        proto: Option<u8>,
+    },
+    /// IPv6 header.
+    Ipv6(Box<SetIpv6>),
+    /// TCP, UDP or SCTP ports.
+    Transport {
+        src: u16,
+        src_mask: u16,
+        dst: u16,
+        dst_mask: u16,
+    },
+    /// ICMP or ICMPv6 type and code.
+    Icmp { kind: Option<u8>, code: Option<u8> },
+    /// ARP.
+    Arp(Box<SetArp>),
+    /// IPv6 neighbour discovery.
+    NeighbourDiscovery(Box<SetNd>),
+}
+
+/// IPv6 header bits to write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetIpv6 {
+    pub src: u128,
+    pub src_mask: u128,
+    pub dst: u128,
+    pub dst_mask: u128,
+    pub traffic_class: u8,
+    pub traffic_class_mask: u8,
+    pub label: u32,
+    pub label_mask: u32,
+    pub hop_limit: Option<u8>,
+    pub proto: Option<u8>,
+}
+
+/// ARP fields to write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetArp {
+    pub op: Option<u16>,
+    pub spa: u32,
+    pub spa_mask: u32,
+    pub tpa: u32,
+    pub tpa_mask: u32,
+    pub sha: u64,
+    pub sha_mask: u64,
+    pub tha: u64,
+    pub tha_mask: u64,
+}
+
+/// Neighbour discovery fields to write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetNd {
+    pub target: u128,
+    pub target_mask: u128,
+    /// Source link-layer address option.
+    pub sll: u64,
+    pub sll_mask: u64,
+    /// Target link-layer address option.
+    pub tll: u64,
+    pub tll_mask: u64,
+    pub reserved: Option<u32>,
+    pub option_type: Option<u8>,
+}
+
+/// Why a packet goes to the control plane: OFPR_* of OpenFlow 1.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PacketInReason {
+    /// OFPR_TABLE_MISS.
+    TableMiss = 0,
+    /// OFPR_APPLY_ACTION.
+    ApplyAction = 1,
+    /// OFPR_INVALID_TTL.
+    InvalidTtl = 2,
+    /// OFPR_ACTION_SET.
+    ActionSet = 3,
+    /// OFPR_GROUP.
+    Group = 4,
+    /// OFPR_PACKET_OUT.
+    PacketOut = 5,
+}
+
+/// A packet-in to be: all that does not depend on the packet's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControllerOut {
+    pub reason: PacketInReason,
+    pub table: TableId,
+    pub cookie: u64,
+    /// Bytes of the packet wanted; 0xffff for all.
+    pub max_len: u16,
+    /// Connections with this controller id.
+    pub controller: u16,
+    /// Pipeline metadata at this point (in_port, tunnel, metadata, registers): bits outside are 0.
+    pub metadata: Box<crate::flow::FlowKey>,
+    pub userdata: Box<[u8]>,
+    pub meter: Option<MeterId>,
+    /// The frozen pipeline of a pausing controller action.
+    pub continuation: Option<u32>,
+}
+
+/// Lists to pick from by hash, with the slots that their weights earned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectOut {
+    pub group: GroupId,
+    /// Which packet fields the hash reads, as a mask over the key's packet words.
+    pub fields: Box<crate::flow::FlowMask>,
+    pub basis: u32,
+    /// For each hash slot (a power of two of them) the index of a bucket.
+    pub slots: Box<[u16]>,
+    pub buckets: Box<[Arc<[DpAction]>]>,
+}
+
+/// A learn action whose values are known but for those that the packet gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LearnOut {
+    pub learn: crate::openflow::action::Learn,
+    /// The flow's key at this point of the walk.
+    pub key: Box<crate::flow::FlowKey>,
+}

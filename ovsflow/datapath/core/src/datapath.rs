@@ -1,0 +1,1 @@
+//! The front of the crate: what a control plane may ask.

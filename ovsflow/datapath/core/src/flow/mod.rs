@@ -1,0 +1,6 @@
+//! What the tables look at: a packet's fields as a key, masks over it, the field table,
+//! and the extraction of a key from bytes.
+
+mod key;
+
+pub use key::{FlowKey, FlowMask, KEY_WORDS, PACKET_WORDS, Slot, slot};

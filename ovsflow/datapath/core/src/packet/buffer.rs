@@ -1,0 +1,177 @@
+//! A packet's bytes, with room in front for the headers of tunnels, and the pool it returns to.
+//!
+//! Buffers are allocated once and recycled last-in first-out, so that a worker keeps
+//! touching the same, cached memory.
+
+use super::{Offload, PortNo, Tunnel};
+
+/// Bytes kept free in front of a received frame: outer Ethernet, IPv6, UDP, VXLAN and some tags.
+pub const HEADROOM: usize = 128;
+
+/// The largest frame a buffer holds: a 64 KiB super-frame with its headers.
+pub const LARGE_FRAME: usize = 65_536 + 256;
+
+/// A frame, where it came from and what is still to be done to it.
+#[derive(Debug)]
+pub struct Packet {
+    buffer: Box<[u8]>,
+    start: u32,
+    end: u32,
+    /// Ingress port.
+    pub in_port: PortNo,
+    /// Work left for a device.
+    pub offload: Offload,
+    /// Tunnel metadata: on receive from a tunnel port, and before sending to one.
+    pub tunnel: Option<Tunnel>,
+}
+
+impl Packet {
+    /// An empty packet with room for `capacity` bytes behind [`HEADROOM`].
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            buffer: vec![0; HEADROOM + capacity].into_boxed_slice(),
+            start: HEADROOM as u32,
+            end: HEADROOM as u32,
+            in_port: PortNo::ANY,
+            offload: Offload::default(),
+            tunnel: None,
+        }
+    }
+
+    /// A packet that holds a copy of `frame`.
+    pub fn from_frame(frame: &[u8]) -> Self {
+        let mut packet = Self::with_capacity(frame.len());
+        packet.set_frame(frame);
+        packet
+    }
+
+    /// The frame, from its first header on.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start as usize..self.end as usize]
+    }
+
+    /// The frame, to be changed in place.
+    #[inline]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start as usize..self.end as usize]
+    }
+
+    /// Length of the frame in bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether the frame has no byte at all.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Empties the packet and forgets all that was known of it.
+    #[inline]
+    pub fn reset(&mut self) {
+        self.start = HEADROOM as u32;
+        self.end = HEADROOM as u32;
+        self.in_port = PortNo::ANY;
+        self.offload = Offload::default();
+        self.tunnel = None;
+    }
+
+    /// Replaces the frame by a copy of `frame`; grows the buffer if it must.
+    pub fn set_frame(&mut self, frame: &[u8]) {
+        if self.buffer.len() < HEADROOM + frame.len() {
+            self.buffer = vec![0; HEADROOM + frame.len()].into_boxed_slice();
+        }
+        self.start = HEADROOM as u32;
+        self.end = (HEADROOM + frame.len()) as u32;
+        self.bytes_mut().copy_from_slice(frame);
+    }
+
+    /// The whole space behind the headroom, for a device to write a frame into.
+    /// [`Self::set_len`] then says how much of it was written.
+    #[inline]
+    pub fn space(&mut self) -> &mut [u8] {
+        &mut self.buffer[HEADROOM..]
+    }
+
+    /// Says that the frame is the first `len` bytes of [`Self::space`].
+    #[inline]
+    pub fn set_len(&mut self, len: usize) {
+        assert!(
+            HEADROOM + len <= self.buffer.len(),
+            "frame longer than its buffer"
+        );
+        self.start = HEADROOM as u32;
+        self.end = (HEADROOM + len) as u32;
+    }
+
+    /// Makes room for `count` bytes in front; their content is undefined.
+    /// `None`, and no change, when the headroom is used up.
+    #[inline]
+    pub fn push_front(&mut self, count: usize) -> Option<&mut [u8]> {
+        let start = (self.start as usize).checked_sub(count)?;
+        self.start = start as u32;
+        self.shift_offsets(count as i32);
+        Some(&mut self.buffer[start..start + count])
+    }
+
+    /// Drops `count` bytes from the front; `false`, and no change, when there are fewer.
+    #[inline]
+    pub fn pull_front(&mut self, count: usize) -> bool {
+        if count > self.len() {
+            return false;
+        }
+        self.start += count as u32;
+        self.shift_offsets(-(count as i32));
+        true
+    }
+
+    /// Cuts the frame to at most `len` bytes.
+    #[inline]
+    pub fn truncate(&mut self, len: usize) {
+        self.end = self.end.min(self.start + len as u32);
+    }
+
+    fn shift_offsets(&mut self, by: i32) {
+        if let Some(checksum) = &mut self.offload.checksum {
+            checksum.start = (i32::from(checksum.start) + by).clamp(0, 0xffff) as u16;
+        }
+    }
+}
+
+/// A worker's stock of packets; last in, first out.
+#[derive(Debug)]
+pub struct Pool {
+    free: Vec<Box<Packet>>,
+    capacity: usize,
+}
+
+impl Pool {
+    /// A pool whose packets hold frames of `capacity` bytes, with `count` of them ready.
+    pub fn new(capacity: usize, count: usize) -> Self {
+        let free = (0..count)
+            .map(|_| Box::new(Packet::with_capacity(capacity)))
+            .collect();
+        Self { free, capacity }
+    }
+
+    /// A packet, empty.  Allocates only when all are in use.
+    #[inline]
+    pub fn take(&mut self) -> Box<Packet> {
+        match self.free.pop() {
+            Some(mut packet) => {
+                packet.reset();
+                packet
+            }
+            None => Box::new(Packet::with_capacity(self.capacity)),
+        }
+    }
+
+    /// Gives a packet back.
+    #[inline]
+    pub fn give(&mut self, packet: Box<Packet>) {
+        self.free.push(packet);
+    }
+}

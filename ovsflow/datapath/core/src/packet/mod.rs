@@ -1,0 +1,41 @@
+//! Bytes and headers: a packet with room in front, what its device said about it,
+//! and one file for each protocol's header.
+//!
+//! Promise of this layer: no function here panics on any content of a packet.
+
+mod buffer;
+mod offload;
+mod tunnel;
+
+pub use buffer::{HEADROOM, LARGE_FRAME, Packet, Pool};
+pub use offload::{Checksum, Gso, GsoKind, Offload};
+pub use tunnel::{Tunnel, TunnelAddress};
+
+/// An OpenFlow port number in the 32-bit space of OpenFlow 1.1+.
+///
+/// OpenFlow 1.0's 16-bit reserved numbers (0xfff8..) are mapped to 0xfffffff8.. at the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortNo(pub u32);
+
+impl PortNo {
+    /// Ports at and above this number are reserved.  Same bound as Open vSwitch's 16-bit space.
+    pub const MAX: Self = Self(0xff00);
+    /// OFPP_UNSET of OpenFlow 1.5.
+    pub const UNSET: Self = Self(0xffff_fff7);
+    /// Send back out of the ingress port.
+    pub const IN_PORT: Self = Self(0xffff_fff8);
+    /// Submit to the flow tables (packet-out only, by the specification).
+    pub const TABLE: Self = Self(0xffff_fff9);
+    /// Forward as a learning switch would.
+    pub const NORMAL: Self = Self(0xffff_fffa);
+    /// Every port but the ingress and those with NO_FLOOD.
+    pub const FLOOD: Self = Self(0xffff_fffb);
+    /// Every port but the ingress.
+    pub const ALL: Self = Self(0xffff_fffc);
+    /// A packet-in message.
+    pub const CONTROLLER: Self = Self(0xffff_fffd);
+    /// The switch's own network device.
+    pub const LOCAL: Self = Self(0xffff_fffe);
+    /// Wildcard in requests; no port.
+    pub const ANY: Self = Self(0xffff_ffff);
+}

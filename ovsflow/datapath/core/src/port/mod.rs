@@ -1,0 +1,61 @@
+//! Devices: where packets come from and go to.  One file a kind; `sys` alone talks to the
+//! operating system and alone may use `unsafe`.
+//!
+//! A port is two halves.  A [`Receiver`] is owned by one worker.  A [`Sender`] exists once for each
+//! worker, so that no lock is taken to send.  Halves share what they must (a socket, a queue)
+//! inside their own kind's file.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use crate::error::DropCounters;
+use crate::packet::{Packet, Pool};
+use crate::time::Now;
+
+/// Packets on their way through one worker.
+pub type Batch = Vec<Box<Packet>>;
+
+/// Most packets taken from one port at a time.
+pub const BATCH_SIZE: usize = 64;
+
+/// What a port moved, lost and saw go wrong: the numbers of OFPMP_PORT_STATS.
+#[derive(Clone, Debug, Default)]
+pub struct PortCounters {
+    pub rx_packets: u64,
+    pub rx_bytes: u64,
+    pub tx_packets: u64,
+    pub tx_bytes: u64,
+    pub rx_errors: u64,
+    pub tx_errors: u64,
+    /// Packets lost here, by reason; receive and send sides sum up their own reasons.
+    pub rx_drops: DropCounters,
+    pub tx_drops: DropCounters,
+}
+
+/// The receiving half of a port.
+pub trait Receiver: Send {
+    /// What to wait on in epoll; `None` for a port that never wakes anybody by itself.
+    fn fd(&self) -> Option<RawFd>;
+
+    /// Appends what has arrived, at most [`BATCH_SIZE`] packets, to `batch`; never blocks.
+    ///
+    /// Sets each packet's `in_port`, `offload` and `tunnel`; counts packets, bytes and drops.
+    /// Returns whether there may be more at once.
+    fn receive(
+        &mut self,
+        now: Now,
+        pool: &mut Pool,
+        batch: &mut Batch,
+        counters: &mut PortCounters,
+    ) -> io::Result<bool>;
+}
+
+/// The sending half of a port, one for each worker.
+pub trait Sender: Send {
+    /// Sends all of `packets`, in order, and empties it; never blocks.
+    ///
+    /// A packet that the device cannot take as it is (a super-frame, a checksum to fill in) is
+    /// made fit first.  Lost packets are counted by reason; every packet goes back to `pool`
+    /// unless the device keeps it.
+    fn send(&mut self, now: Now, packets: &mut Batch, pool: &mut Pool, counters: &mut PortCounters);
+}

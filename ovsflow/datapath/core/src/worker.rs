@@ -1,0 +1,1 @@
+//! Threads, and the journey of a batch from ports through the cache to ports.

@@ -1,0 +1,1 @@
+"""OpenFlow on the wire, both directions; no sockets, no clock."""
