@@ -95,9 +95,9 @@ def check_python() -> Iterator[str]:
                 theirs = python_layer(name)
                 if theirs is not None and theirs[0] > own[0]:
                     yield f"{where}: {own[1]} looks up to {theirs[1]}"
-                if top == "ofctl" and not name.startswith(("ofctl", *OFCTL_MAY_USE)):
-                    if name != "ovsflow":
-                        yield f"{where}: ofctl uses only {' and '.join(OFCTL_MAY_USE)}"
+                allowed = name == "ovsflow" or name.startswith(("ofctl", *OFCTL_MAY_USE))
+                if top == "ofctl" and not allowed:
+                    yield f"{where}: ofctl uses only {' and '.join(OFCTL_MAY_USE)}"
 
 
 def check_rust() -> Iterator[str]:
