@@ -1,0 +1,1 @@
+"""Testing controllers against a switch in memory, and whole networks in namespaces."""
