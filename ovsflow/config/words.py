@@ -1,0 +1,21 @@
+"""Sentences about words that are not known."""
+
+import difflib
+from collections.abc import Iterable
+
+from ovsflow.errors import ConfigError
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence that names the closest known word, or lists all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+
+
+def refuse_unknown(where: str, keys: Iterable[str], known: Iterable[str]) -> None:
+    """Raises `ConfigError` for the first of `keys` that is not among `known`."""
+    known = tuple(known)
+    for key in keys:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key '{key}'; {did_you_mean(key, known)}")

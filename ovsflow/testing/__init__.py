@@ -1,1 +1,0 @@
-"""Testing controllers against a switch in memory, and whole networks in namespaces."""
