@@ -1,1 +1,0 @@
-//! The front of the crate: what a control plane may ask.
