@@ -23,6 +23,8 @@ pub struct Packet {
     pub offload: Offload,
     /// Tunnel metadata: on receive from a tunnel port, and before sending to one.
     pub tunnel: Option<Tunnel>,
+    /// Output queue; 0 is the default one.
+    pub queue: u32,
 }
 
 impl Packet {
@@ -35,6 +37,7 @@ impl Packet {
             in_port: PortNo::ANY,
             offload: Offload::default(),
             tunnel: None,
+            queue: 0,
         }
     }
 
@@ -77,6 +80,7 @@ impl Packet {
         self.in_port = PortNo::ANY;
         self.offload = Offload::default();
         self.tunnel = None;
+        self.queue = 0;
     }
 
     /// Replaces the frame by a copy of `frame`; grows the buffer if it must.
@@ -128,6 +132,39 @@ impl Packet {
         true
     }
 
+    /// Opens a gap of `count` bytes at offset `at` by moving what is in front of it; the gap's
+    /// content is undefined.  `None`, and no change, without headroom or past the end.
+    #[inline]
+    pub fn insert(&mut self, at: usize, count: usize) -> Option<&mut [u8]> {
+        if at > self.len() {
+            return None;
+        }
+        self.push_front(count)?;
+        let frame = self.bytes_mut();
+        frame.copy_within(count..count + at, 0);
+        frame.get_mut(at..at + count)
+    }
+
+    /// Drops `count` bytes at offset `at` by moving what is in front of them; `false`, and no
+    /// change, when there are fewer.
+    #[inline]
+    pub fn remove(&mut self, at: usize, count: usize) -> bool {
+        if at.checked_add(count).is_none_or(|end| end > self.len()) {
+            return false;
+        }
+        self.bytes_mut().copy_within(..at, count);
+        self.pull_front(count)
+    }
+
+    /// Makes this packet a copy of `other`: frame, origin, offload, tunnel and queue.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.set_frame(other.bytes());
+        self.in_port = other.in_port;
+        self.offload = other.offload;
+        self.tunnel = other.tunnel;
+        self.queue = other.queue;
+    }
+
     /// Cuts the frame to at most `len` bytes.
     #[inline]
     pub fn truncate(&mut self, len: usize) {
@@ -143,6 +180,10 @@ impl Packet {
 
 /// A worker's stock of packets; last in, first out.
 #[derive(Debug)]
+#[expect(
+    clippy::vec_box,
+    reason = "packets travel as boxes and come back as boxes"
+)]
 pub struct Pool {
     free: Vec<Box<Packet>>,
     capacity: usize,
@@ -167,6 +208,14 @@ impl Pool {
             }
             None => Box::new(Packet::with_capacity(self.capacity)),
         }
+    }
+
+    /// A copy of `packet`: only the bytes in use are copied.
+    #[inline]
+    pub fn copy(&mut self, packet: &Packet) -> Box<Packet> {
+        let mut copy = self.take();
+        copy.copy_from(packet);
+        copy
     }
 
     /// Gives a packet back.

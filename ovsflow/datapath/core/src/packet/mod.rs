@@ -7,9 +7,40 @@ mod buffer;
 mod offload;
 mod tunnel;
 
+pub mod arp;
+pub mod checksum;
+pub mod ethernet;
+pub mod icmp;
+pub mod ipv4;
+pub mod ipv6;
+pub mod layers;
+pub mod mpls;
+pub mod number;
+pub mod sctp;
+pub mod tcp;
+pub mod udp;
+
 pub use buffer::{HEADROOM, LARGE_FRAME, Packet, Pool};
+pub use layers::Layers;
 pub use offload::{Checksum, Gso, GsoKind, Offload};
 pub use tunnel::{Tunnel, TunnelAddress};
+
+/// Packets on their way through one worker.
+///
+/// Boxed: a batch is sorted, split and queued by moving pointers.
+#[allow(clippy::vec_box, reason = "moving a packet must not move its fields")]
+pub type Batch = Vec<Box<Packet>>;
+
+/// IP protocol number of ICMP.
+pub const PROTO_ICMP: u8 = 1;
+/// IP protocol number of TCP.
+pub const PROTO_TCP: u8 = 6;
+/// IP protocol number of UDP.
+pub const PROTO_UDP: u8 = 17;
+/// IP protocol number of ICMPv6.
+pub const PROTO_ICMPV6: u8 = 58;
+/// IP protocol number of SCTP.
+pub const PROTO_SCTP: u8 = 132;
 
 /// An OpenFlow port number in the 32-bit space of OpenFlow 1.1+.
 ///

@@ -9,11 +9,10 @@ use std::io;
 use std::os::fd::RawFd;
 
 use crate::error::DropCounters;
-use crate::packet::{Packet, Pool};
+use crate::packet::Pool;
 use crate::time::Now;
 
-/// Packets on their way through one worker.
-pub type Batch = Vec<Box<Packet>>;
+pub use crate::packet::Batch;
 
 /// Most packets taken from one port at a time.
 pub const BATCH_SIZE: usize = 64;
