@@ -3,16 +3,34 @@
 //!
 //! A port is two halves.  A [`Receiver`] is owned by one worker.  A [`Sender`] exists once for each
 //! worker, so that no lock is taken to send.  Halves share what they must (a socket, a queue)
-//! inside their own kind's file.
+//! inside their own kind's file.  [`open`] makes both from a kind, a name and options in words.
+//!
+//! Offloads stay with the packet: a device that hands over a super-frame or leaves a checksum to
+//! fill in says so in [`Packet::offload`], and a device that cannot take one gets it cut or
+//! filled in by its [`Sender`].
+
+mod memory;
+mod open;
+#[allow(dead_code, reason = "read by the kinds that follow")]
+mod options;
+mod queue;
+mod sys;
+#[allow(dead_code, reason = "read by the kinds that follow")]
+mod tunnel;
 
 use std::io;
 use std::os::fd::RawFd;
 
+pub use memory::MemoryPort;
+pub use open::{OpenError, OpenPort, PortFacts, SenderFactory, open};
+pub use tunnel::{Key, Local, Remote, TunnelConfig, VXLAN_PORT};
+
 use crate::error::DropCounters;
-use crate::packet::Pool;
+use crate::packet::{Packet, Pool};
 use crate::time::Now;
 
-pub use crate::packet::Batch;
+/// Packets on their way through one worker.
+pub type Batch = Vec<Box<Packet>>;
 
 /// Most packets taken from one port at a time.
 pub const BATCH_SIZE: usize = 64;
@@ -33,13 +51,16 @@ pub struct PortCounters {
 
 /// The receiving half of a port.
 pub trait Receiver: Send {
-    /// What to wait on in epoll; `None` for a port that never wakes anybody by itself.
+    /// What to wait on in epoll, level triggered; `None` for a port that never wakes anybody by
+    /// itself.  It stays the receiver's own and the same for the receiver's life.
     fn fd(&self) -> Option<RawFd>;
 
     /// Appends what has arrived, at most [`BATCH_SIZE`] packets, to `batch`; never blocks.
     ///
     /// Sets each packet's `in_port`, `offload` and `tunnel`; counts packets, bytes and drops.
-    /// Returns whether there may be more at once.
+    /// Packets from `pool` should have room for [`crate::packet::LARGE_FRAME`] bytes: a device
+    /// may hand over a super-frame.  Returns whether there may be more at once.  An error means
+    /// that the device is lost for good; what is only wrong for now is counted.
     fn receive(
         &mut self,
         now: Now,
