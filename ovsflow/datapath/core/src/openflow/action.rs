@@ -4,23 +4,20 @@
 //! spellings of one thing (mod_nw_src and set_field of ip_src), decoding picks the general
 //! one and encoding the one that the version's users expect.
 
+pub use crate::flow::FieldId;
 use crate::packet::PortNo;
 
 /// Identifier of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
 /// Identifier of a meter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MeterId(pub u32);
 
 /// Number of a flow table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableId(pub u8);
-
-/// Index of a field in the field table (`flow::field::FIELDS`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FieldId(pub u16);
 
 /// Some adjacent bits of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

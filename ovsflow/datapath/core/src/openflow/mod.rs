@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod modify;
+pub mod tell;
 
 pub use action::{Action, Instructions};
 
