@@ -6,6 +6,7 @@
 mod buffer;
 mod offload;
 mod tunnel;
+mod tunnel_config;
 
 pub mod arp;
 pub mod checksum;
@@ -24,6 +25,9 @@ pub use buffer::{HEADROOM, LARGE_FRAME, Packet, Pool};
 pub use layers::Layers;
 pub use offload::{Checksum, Gso, GsoKind, Offload};
 pub use tunnel::{Tunnel, TunnelAddress};
+pub use tunnel_config::{
+    DEFAULT_TTL, Inherit, Key, Local, Remote, TunnelConfig, VNI_MAX, VXLAN_PORT,
+};
 
 /// Packets on their way through one worker.
 ///

@@ -21,9 +21,9 @@ mod tunnel;
 use std::io;
 use std::os::fd::RawFd;
 
+pub use crate::packet::{Key, Local, Remote, TunnelConfig, VXLAN_PORT};
 pub use memory::MemoryPort;
 pub use open::{OpenError, OpenPort, PortFacts, SenderFactory, open};
-pub use tunnel::{Key, Local, Remote, TunnelConfig, VXLAN_PORT};
 
 use crate::error::DropCounters;
 use crate::packet::{Packet, Pool};

@@ -8,9 +8,9 @@ use std::fmt;
 use std::io;
 
 use super::options::Options;
-use super::tunnel::TunnelConfig;
 use super::{MemoryPort, Receiver, Sender, memory};
 use crate::packet::PortNo;
+use crate::packet::TunnelConfig;
 
 /// Makes one [`Sender`] for each worker.
 pub trait SenderFactory: Send {
