@@ -23,7 +23,7 @@ class Field:
         writable: Whether set_field may write it.
         prerequisite: Name of the prerequisite (`ipv4`, `tcp`, `vlan`, `none`...).
         format: How people write it (`decimal`, `hexadecimal`, `ethernet`, `ipv4`, `ipv6`, ...).
-        maximum: Largest legal value.
+        maximum: All legal bits; also the mask of an exact match.
         headers: `(since, header)` pairs: the wire version (1, 4, 5, 6) from which the switch uses
             this code point when it encodes, and the TLV header without mask bit; a 64-bit header holds the
             experimenter id in its low half.
