@@ -9,14 +9,20 @@
 //! fill in says so in [`Packet::offload`], and a device that cannot take one gets it cut or
 //! filled in by its [`Sender`].
 
+mod fit;
+#[cfg(test)]
+mod lab;
 mod memory;
 mod open;
 #[allow(dead_code, reason = "read by the kinds that follow")]
 mod options;
 mod queue;
 mod sys;
+mod system;
+mod tap;
 #[allow(dead_code, reason = "read by the kinds that follow")]
 mod tunnel;
+mod virtio;
 
 use std::io;
 use std::os::fd::RawFd;

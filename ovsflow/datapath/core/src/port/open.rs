@@ -8,9 +8,8 @@ use std::fmt;
 use std::io;
 
 use super::options::Options;
-use super::{MemoryPort, Receiver, Sender, memory};
-use crate::packet::PortNo;
-use crate::packet::TunnelConfig;
+use super::{MemoryPort, Receiver, Sender, memory, system, tap};
+use crate::packet::{PortNo, TunnelConfig};
 
 /// Makes one [`Sender`] for each worker.
 pub trait SenderFactory: Send {
@@ -94,7 +93,12 @@ pub(super) struct Request<'a> {
 type OpenKind = fn(&mut Request<'_>) -> Result<OpenPort, OpenError>;
 
 /// Every kind of port, with the function that opens one.
-const KINDS: &[(&str, OpenKind)] = &[("memory", memory::open)];
+const KINDS: &[(&str, OpenKind)] = &[
+    ("system", system::open),
+    ("tap", tap::open),
+    ("internal", tap::open),
+    ("memory", memory::open),
+];
 
 /// Opens a port of `kind` called `name`, which delivers packets with `in_port` set to `number`.
 ///

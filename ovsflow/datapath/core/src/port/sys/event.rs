@@ -1,8 +1,9 @@
-//! An eventfd: a flag that one thread raises and another waits for in epoll.
+//! An eventfd: a flag that one thread raises and another waits for in epoll; and an epoll set
+//! that makes several descriptors look like one.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use super::check;
 
@@ -31,6 +32,54 @@ impl Event {
 }
 
 impl AsRawFd for Event {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// A descriptor that is readable while any of those added to it is.
+pub(in crate::port) struct Poller(OwnedFd);
+
+impl Poller {
+    pub(in crate::port) fn new() -> io::Result<Self> {
+        // SAFETY: the call takes no pointer; the new descriptor is owned by nobody else.
+        let fd = unsafe {
+            let fd = check(libc::epoll_create1(libc::EPOLL_CLOEXEC))?;
+            OwnedFd::from_raw_fd(fd)
+        };
+        Ok(Self(fd))
+    }
+
+    /// Watches `fd` for input; it leaves the set when it is closed.
+    pub(in crate::port) fn add(&self, fd: RawFd) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: 0,
+        };
+        // SAFETY: `event` is valid for the call; a bad `fd` is refused by the kernel.
+        let result = unsafe {
+            libc::epoll_ctl(
+                self.0.as_fd().as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                fd,
+                &raw mut event,
+            )
+        };
+        check(result).map(|_| ())
+    }
+
+    /// Waits for input, at most `milliseconds`; returns whether there is some.
+    #[cfg(test)]
+    pub(in crate::port) fn wait(&self, milliseconds: i32) -> io::Result<bool> {
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: room for the one event asked for is passed.
+        let result =
+            unsafe { libc::epoll_wait(self.0.as_raw_fd(), &raw mut event, 1, milliseconds) };
+        check(result).map(|count| count > 0)
+    }
+}
+
+impl AsRawFd for Poller {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }

@@ -1,12 +1,30 @@
 //! System calls with a safe face.  The only place of the crate that uses `unsafe`.
 //!
 //! Descriptors are `OwnedFd`, so that they close by themselves; each call returns `io::Result`.
+//! Socket addresses and control messages are built and read as bytes, in safe code, in the
+//! layout of 64-bit Linux.
 
 #![allow(unsafe_code, reason = "system calls; each block says why it is sound")]
 
+mod address;
+mod control;
+mod device;
 mod event;
+mod ingress;
+mod messages;
+mod socket;
+mod tun;
 
-pub(super) use event::Event;
+pub(super) use address::{Address, LinkAddress};
+pub(super) use control::{Control, int_value};
+pub(super) use device::Device;
+pub(super) use event::{Event, Poller};
+pub(super) use ingress::IngressBlock;
+pub(super) use messages::{Inbox, Incoming, Outgoing, VNET_HEADER, send_messages};
+pub(super) use socket::Socket;
+#[cfg(test)]
+pub(super) use socket::{enter_new_network, thread_id};
+pub(super) use tun::{open_tap, set_tap_offload, tun_offload};
 
 use std::io;
 

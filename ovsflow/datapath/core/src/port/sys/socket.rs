@@ -1,0 +1,102 @@
+//! A non-blocking socket, its options and its address.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+#[cfg(test)]
+use super::Address;
+use super::check;
+
+/// A socket, non-blocking and closed on exec.
+#[derive(Debug)]
+pub(in crate::port) struct Socket(OwnedFd);
+
+impl Socket {
+    pub(in crate::port) fn new(domain: i32, kind: i32, protocol: i32) -> io::Result<Self> {
+        let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: the call takes no pointer; the new descriptor is owned by nobody else.
+        unsafe {
+            let fd = check(libc::socket(domain, kind, protocol))?;
+            Ok(Self(OwnedFd::from_raw_fd(fd)))
+        }
+    }
+
+    /// Binds to an address in the kernel's own form.
+    pub(in crate::port) fn bind(&self, address: &[u8]) -> io::Result<()> {
+        // SAFETY: pointer and length are those of one live slice, which the call only reads.
+        let result = unsafe {
+            libc::bind(
+                self.as_raw_fd(),
+                address.as_ptr().cast(),
+                address.len() as libc::socklen_t,
+            )
+        };
+        check(result).map(|_| ())
+    }
+
+    /// The address that the socket is bound to.
+    #[cfg(test)]
+    pub(in crate::port) fn local_address(&self) -> io::Result<Address> {
+        let mut address = Address::EMPTY;
+        let room = address.room();
+        let mut len = room.len() as libc::socklen_t;
+        // SAFETY: `room` is writable for `len` bytes; the kernel writes no more than that.
+        let result =
+            unsafe { libc::getsockname(self.as_raw_fd(), room.as_mut_ptr().cast(), &raw mut len) };
+        check(result)?;
+        Ok(address)
+    }
+
+    /// Sets an option whose value is an `int`.
+    pub(in crate::port) fn set(&self, level: i32, name: i32, value: i32) -> io::Result<()> {
+        self.set_bytes(level, name, &value.to_ne_bytes())
+    }
+
+    /// Sets an option whose value is a structure.
+    pub(in crate::port) fn set_bytes(&self, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+        // SAFETY: pointer and length are those of one live slice, which the call only reads.
+        let result = unsafe {
+            libc::setsockopt(
+                self.as_raw_fd(),
+                level,
+                name,
+                value.as_ptr().cast(),
+                value.len() as libc::socklen_t,
+            )
+        };
+        check(result).map(|_| ())
+    }
+
+    /// Asks for buffers of `bytes`; past the system's limit when we may, up to it otherwise.
+    pub(in crate::port) fn grow_buffers(&self, bytes: i32) {
+        for (force, plain) in [
+            (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
+            (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
+        ] {
+            if self.set(libc::SOL_SOCKET, force, bytes).is_err() {
+                // A smaller buffer loses packets sooner; it is no reason not to open the port.
+                let _ = self.set(libc::SOL_SOCKET, plain, bytes);
+            }
+        }
+    }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// Puts the calling thread in a new, empty network namespace, which ends with the thread.
+#[cfg(test)]
+pub(in crate::port) fn enter_new_network() -> io::Result<()> {
+    // SAFETY: the call takes a flag, and changes only what the calling thread sees.
+    check(unsafe { libc::unshare(libc::CLONE_NEWNET) }).map(|_| ())
+}
+
+/// The calling thread's id, which names its network namespace to `ip link set netns`.
+#[cfg(test)]
+pub(in crate::port) fn thread_id() -> i32 {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::gettid() }
+}

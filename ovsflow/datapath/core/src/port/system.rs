@@ -1,0 +1,308 @@
+//! An existing network device, through a packet socket.
+//!
+//! Frames come and go with a virtio-net header, so that the device's host may leave checksums
+//! and segmentation to be done and a super-frame stays one packet.  The device is made
+//! promiscuous, our own output is not read back, and the host's network stack does not see what
+//! arrives, as if the device were a port of a bridge.  All of it ends with the port.
+//!
+//! A VLAN tag that the kernel took off arrives beside the frame and is put back.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+
+use super::fit::{cut, cut_odd_shapes, refusal};
+use super::open::{
+    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
+};
+use super::sys::{
+    Control, Device, Inbox, Incoming, IngressBlock, LinkAddress, Outgoing, Socket, VNET_HEADER,
+    send_messages,
+};
+use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender, virtio};
+use crate::error::DropReason;
+use crate::packet::{Packet, Pool, PortNo};
+use crate::time::Now;
+
+/// Bytes of frames that may wait in the kernel, each way.
+const SOCKET_BUFFER: i32 = 16 << 20;
+
+/// Packet socket options that the installed headers may lack.
+const PACKET_IGNORE_OUTGOING: i32 = 23;
+
+/// Bits of `tpacket_auxdata.tp_status`.
+const STATUS_VLAN_VALID: u32 = 0x10;
+const STATUS_VLAN_TPID_VALID: u32 = 0x40;
+
+/// Opens the device that the port is named after.  Options: `host` (false): the host's own
+/// stack goes on seeing what the device receives.
+pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
+    let host = request.options.flag("host")?.unwrap_or(false);
+    request.options.finish()?;
+    let device = Device::find(request.name)?;
+    let socket = Arc::new(packet_socket(&device)?);
+    let block = match host {
+        true => None,
+        // An older kernel has no such hook: then the host sees the frames, as it does with any
+        // packet socket; hosts rarely have an address on a switch port.
+        false => IngressBlock::new(device.index).ok(),
+    };
+    let facts = facts(&device, host || block.is_some())?;
+    let receiver = PacketReceiver {
+        number: request.number,
+        socket: socket.clone(),
+        inbox: Inbox::new(true),
+        _block: block,
+    };
+    Ok(OpenPort {
+        receivers: vec![Box::new(receiver)],
+        sender: Box::new(PacketSenders(socket)),
+        facts,
+        memory: None,
+    })
+}
+
+fn packet_socket(device: &Device) -> io::Result<Socket> {
+    // Protocol 0: nothing arrives before everything is set.
+    let socket = Socket::new(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+    socket.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)?;
+    socket.set(libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
+    socket.set(libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)?;
+    socket.grow_buffers(SOCKET_BUFFER);
+    socket.bind(LinkAddress::all_protocols(device.index).as_bytes())?;
+    // struct packet_mreq: device, type, no address.
+    let mut membership = [0; 16];
+    membership[..4].copy_from_slice(&device.index.to_ne_bytes());
+    membership[4..6].copy_from_slice(&(libc::PACKET_MR_PROMISC as u16).to_ne_bytes());
+    socket.set_bytes(libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)?;
+    Ok(socket)
+}
+
+fn facts(device: &Device, host_as_asked: bool) -> io::Result<PortFacts> {
+    let state = match device.flags()?.is_running() {
+        true => STATE_LIVE,
+        false => STATE_LINK_DOWN,
+    };
+    let note = match host_as_asked {
+        true => "",
+        false => ", host stack sees frames too",
+    };
+    Ok(PortFacts {
+        hw_addr: device.hw_addr()?,
+        mtu: device.mtu()?,
+        state,
+        speed: device.speed(),
+        backend: format!("packet socket, vnet header{note}"),
+        tunnel: None,
+    })
+}
+
+struct PacketReceiver {
+    number: PortNo,
+    socket: Arc<Socket>,
+    inbox: Inbox,
+    _block: Option<IngressBlock>,
+}
+
+impl Receiver for PacketReceiver {
+    fn fd(&self) -> Option<RawFd> {
+        Some(self.socket.as_raw_fd())
+    }
+
+    fn receive(
+        &mut self,
+        _now: Now,
+        pool: &mut Pool,
+        batch: &mut Batch,
+        counters: &mut PortCounters,
+    ) -> io::Result<bool> {
+        let number = self.number;
+        let received = self.inbox.receive(&self.socket, pool, |incoming, pool| {
+            let mut packet = match finish(incoming) {
+                Ok(packet) => packet,
+                Err(packet) => {
+                    counters.rx_errors += 1;
+                    counters.rx_drops.add(DropReason::RxError, 1);
+                    return pool.give(packet);
+                }
+            };
+            packet.in_port = number;
+            counters.rx_packets += 1;
+            counters.rx_bytes += packet.len() as u64;
+            batch.push(packet);
+        });
+        match received {
+            Ok((_, more)) => Ok(more),
+            // The device went down or away.  It may come back; who watches links will tell.
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV | libc::EINTR) => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+/// Reads what came beside a frame; gives the packet back as an error when it is of no use.
+fn finish(incoming: Incoming<'_>) -> Result<Box<Packet>, Box<Packet>> {
+    let mut packet = incoming.packet;
+    let Some(offload) = virtio::decode(incoming.vnet) else {
+        return Err(packet);
+    };
+    if incoming.cut {
+        return Err(packet);
+    }
+    packet.offload = offload;
+    if let Some((tpid, tci)) = stripped_tag(incoming.control)
+        && !put_back_tag(&mut packet, tpid, tci)
+    {
+        return Err(packet);
+    }
+    Ok(packet)
+}
+
+/// TPID and TCI of a tag that the kernel took off, from `struct tpacket_auxdata`: status, two
+/// lengths (4 bytes each), two offsets, TCI, TPID (2 bytes each).
+fn stripped_tag(control: &Control) -> Option<(u16, u16)> {
+    let auxdata = |(level, kind, value)| {
+        let ours = level == libc::SOL_PACKET && kind == libc::PACKET_AUXDATA;
+        ours.then_some(value)
+    };
+    let value: &[u8] = control.items().find_map(auxdata)?;
+    let [
+        s0,
+        s1,
+        s2,
+        s3,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        t0,
+        t1,
+        p0,
+        p1,
+    ] = *value.first_chunk::<20>()?;
+    let status = u32::from_ne_bytes([s0, s1, s2, s3]);
+    if status & STATUS_VLAN_VALID == 0 {
+        return None;
+    }
+    let tpid = match status & STATUS_VLAN_TPID_VALID {
+        0 => 0x8100,
+        _ => u16::from_ne_bytes([p0, p1]),
+    };
+    Some((tpid, u16::from_ne_bytes([t0, t1])))
+}
+
+/// Puts a VLAN tag behind the addresses; `false` for a frame that ends before.
+fn put_back_tag(packet: &mut Packet, tpid: u16, tci: u16) -> bool {
+    if packet.len() < 12 || packet.push_front(4).is_none() {
+        return false;
+    }
+    let frame = packet.bytes_mut();
+    frame.copy_within(4..16, 0);
+    frame[12..14].copy_from_slice(&tpid.to_be_bytes());
+    frame[14..16].copy_from_slice(&tci.to_be_bytes());
+    true
+}
+
+struct PacketSenders(Arc<Socket>);
+
+impl SenderFactory for PacketSenders {
+    fn sender(&self) -> io::Result<Box<dyn Sender>> {
+        Ok(Box::new(PacketSender {
+            socket: self.0.clone(),
+        }))
+    }
+}
+
+struct PacketSender {
+    socket: Arc<Socket>,
+}
+
+impl PacketSender {
+    /// Sends packets in order, all that the kernel can cut by itself.
+    fn send_all(&self, packets: &[Box<Packet>], pool: &mut Pool, counters: &mut PortCounters) {
+        let mut next = 0;
+        while let Some(packet) = packets.get(next) {
+            let sent = match self.send_some(&packets[next..]) {
+                // It may tell of the past: a device that went down leaves it to the next call.
+                Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {
+                    self.send_some(&packets[next..])
+                }
+                sent => sent,
+            };
+            match sent {
+                Ok(sent) if sent > 0 => {
+                    for packet in &packets[next..next + sent] {
+                        counters.tx_packets += 1;
+                        counters.tx_bytes += packet.len() as u64;
+                    }
+                    next += sent;
+                }
+                Ok(_) => return,
+                Err(error) => {
+                    let gso = packet.offload.gso.is_some();
+                    if gso && error.raw_os_error() == Some(libc::EINVAL) {
+                        let mut pieces = Batch::new();
+                        cut(packet, pool, &mut pieces);
+                        self.send_all(&pieces, pool, counters);
+                        pieces.drain(..).for_each(|piece| pool.give(piece));
+                    } else {
+                        lose(refusal(&error), counters);
+                    }
+                    next += 1;
+                }
+            }
+        }
+    }
+
+    /// One system call for the first packets.
+    fn send_some(&self, packets: &[Box<Packet>]) -> io::Result<usize> {
+        let count = packets.len().min(BATCH_SIZE);
+        let mut headers = [[0; VNET_HEADER]; BATCH_SIZE];
+        for (header, packet) in headers.iter_mut().zip(packets) {
+            *header = virtio::encode(packet);
+        }
+        let mut slices = [[IoSlice::new(&[]); 2]; BATCH_SIZE];
+        for ((slices, packet), header) in slices.iter_mut().zip(packets).zip(&headers) {
+            *slices = [IoSlice::new(header), IoSlice::new(packet.bytes())];
+        }
+        let mut messages = [Outgoing::default(); BATCH_SIZE];
+        for (message, slices) in messages.iter_mut().zip(&slices) {
+            message.slices = slices;
+        }
+        send_messages(&self.socket, &messages[..count])
+    }
+}
+
+impl Sender for PacketSender {
+    fn send(
+        &mut self,
+        _now: Now,
+        packets: &mut Batch,
+        pool: &mut Pool,
+        counters: &mut PortCounters,
+    ) {
+        cut_odd_shapes(packets, pool);
+        self.send_all(packets, pool, counters);
+        packets.drain(..).for_each(|packet| pool.give(packet));
+    }
+}
+
+fn lose(reason: DropReason, counters: &mut PortCounters) {
+    counters.tx_drops.add(reason, 1);
+    if reason == DropReason::TxError {
+        counters.tx_errors += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! A network device that the switch makes: a port of kind `tap`, and the LOCAL port
+//! (`internal`), through which the host itself takes part.
+//!
+//! The device lives as long as the port.  Each frame carries a virtio-net header, so that the
+//! host may leave checksums and segmentation to us and we to it.
+
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+
+use super::fit::{cut_odd_shapes, refusal};
+use super::open::{
+    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
+};
+use super::sys::{Device, VNET_HEADER, open_tap, set_tap_offload, tun_offload};
+use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender, virtio};
+use crate::error::DropReason;
+use crate::packet::{LARGE_FRAME, Packet, Pool, PortNo};
+use crate::time::Now;
+
+/// What the host may leave to us, the most that some kernel offers first.
+const OFFLOADS: [(u32, &str); 4] = [
+    (
+        tun_offload::CSUM
+            | tun_offload::TSO4
+            | tun_offload::TSO6
+            | tun_offload::TSO_ECN
+            | tun_offload::USO4
+            | tun_offload::USO6,
+        "checksum, TCP and UDP segmentation",
+    ),
+    (
+        tun_offload::CSUM | tun_offload::TSO4 | tun_offload::TSO6 | tun_offload::TSO_ECN,
+        "checksum and TCP segmentation",
+    ),
+    (tun_offload::CSUM, "checksum"),
+    (0, "no offload"),
+];
+
+/// Makes the device that the port is named after.
+pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
+    request.options.finish()?;
+    let file = Arc::new(open_tap(request.name, VNET_HEADER as i32)?);
+    let offered = OFFLOADS
+        .iter()
+        .find(|(offload, _)| set_tap_offload(&file, *offload).is_ok());
+    let device = Device::find(request.name)?;
+    let receiver = TapReceiver {
+        number: request.number,
+        file: file.clone(),
+        spare: None,
+    };
+    let facts = PortFacts {
+        hw_addr: device.hw_addr()?,
+        mtu: device.mtu()?,
+        state: match device.flags()?.is_running() {
+            true => STATE_LIVE,
+            false => STATE_LINK_DOWN,
+        },
+        speed: device.speed(),
+        backend: format!("tap, {}", offered.map_or("no offload", |(_, text)| text)),
+        tunnel: None,
+    };
+    Ok(OpenPort {
+        receivers: vec![Box::new(receiver)],
+        sender: Box::new(TapSenders(file)),
+        facts,
+        memory: None,
+    })
+}
+
+struct TapReceiver {
+    number: PortNo,
+    file: Arc<File>,
+    /// The packet that found nothing to read.
+    spare: Option<Box<Packet>>,
+}
+
+impl Receiver for TapReceiver {
+    fn fd(&self) -> Option<RawFd> {
+        Some(self.file.as_raw_fd())
+    }
+
+    fn receive(
+        &mut self,
+        _now: Now,
+        pool: &mut Pool,
+        batch: &mut Batch,
+        counters: &mut PortCounters,
+    ) -> io::Result<bool> {
+        for _ in 0..BATCH_SIZE {
+            let mut packet = self.spare.take().unwrap_or_else(|| pool.take());
+            if packet.space().len() < LARGE_FRAME {
+                pool.give(packet);
+                packet = Box::new(Packet::with_capacity(LARGE_FRAME));
+            }
+            let mut header = [0; VNET_HEADER];
+            let mut slices = [
+                IoSliceMut::new(&mut header),
+                IoSliceMut::new(packet.space()),
+            ];
+            let len = match (&*self.file).read_vectored(&mut slices) {
+                Ok(len) => len,
+                Err(error) => {
+                    self.spare = Some(packet);
+                    return match error.raw_os_error() {
+                        Some(libc::EAGAIN | libc::EINTR) => Ok(false),
+                        _ => Err(error),
+                    };
+                }
+            };
+            packet.set_len(len.saturating_sub(VNET_HEADER));
+            let Some(offload) = virtio::decode(&header) else {
+                counters.rx_errors += 1;
+                counters.rx_drops.add(DropReason::RxError, 1);
+                pool.give(packet);
+                continue;
+            };
+            packet.offload = offload;
+            packet.in_port = self.number;
+            counters.rx_packets += 1;
+            counters.rx_bytes += packet.len() as u64;
+            batch.push(packet);
+        }
+        Ok(true)
+    }
+}
+
+struct TapSenders(Arc<File>);
+
+impl SenderFactory for TapSenders {
+    fn sender(&self) -> io::Result<Box<dyn Sender>> {
+        Ok(Box::new(TapSender {
+            file: self.0.clone(),
+        }))
+    }
+}
+
+struct TapSender {
+    file: Arc<File>,
+}
+
+impl TapSender {
+    fn write(&self, packet: &Packet) -> io::Result<()> {
+        let header = virtio::encode(packet);
+        let slices = [IoSlice::new(&header), IoSlice::new(packet.bytes())];
+        (&*self.file).write_vectored(&slices).map(|_| ())
+    }
+
+    fn write_and_count(&self, packet: &Packet, counters: &mut PortCounters) {
+        match self.write(packet) {
+            Ok(()) => {
+                counters.tx_packets += 1;
+                counters.tx_bytes += packet.len() as u64;
+            }
+            Err(error) => {
+                // A TAP device that is down answers EIO.
+                let reason = match error.raw_os_error() {
+                    Some(libc::EIO) => DropReason::PortDown,
+                    _ => refusal(&error),
+                };
+                counters.tx_drops.add(reason, 1);
+                counters.tx_errors += u64::from(reason == DropReason::TxError);
+            }
+        }
+    }
+}
+
+impl Sender for TapSender {
+    fn send(
+        &mut self,
+        _now: Now,
+        packets: &mut Batch,
+        pool: &mut Pool,
+        counters: &mut PortCounters,
+    ) {
+        cut_odd_shapes(packets, pool);
+        for packet in packets.drain(..) {
+            self.write_and_count(&packet, counters);
+            pool.give(packet);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

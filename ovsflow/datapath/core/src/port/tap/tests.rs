@@ -1,0 +1,52 @@
+//! TAP devices: they come and go with the port; TCP through them with offloads on.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use crate::error::DropReason;
+use crate::packet::{LARGE_FRAME, Packet, Pool};
+use crate::port::lab::{in_namespace, ip, open_with, refused};
+use crate::port::sys::Device;
+use crate::port::{Batch, PortCounters};
+use crate::time::Now;
+
+#[test]
+fn test_device_comes_and_goes_with_the_port() {
+    in_namespace(|| {
+        let mut port = open_with("tap", 3, "t0", "").unwrap();
+        assert_eq!(port.facts.state, 1);
+        assert_eq!(port.facts.mtu, 1500);
+        let mut pool = Pool::new(LARGE_FRAME, 1);
+        let mut counters = PortCounters::default();
+        let mut packets = vec![Box::new(Packet::from_frame(&[2; 60]))];
+        let mut sender = port.sender.sender().unwrap();
+        sender.send(Now(0), &mut packets, &mut pool, &mut counters);
+        assert_eq!(counters.tx_drops.count(DropReason::PortDown), 1);
+
+        ip("link set t0 addrgenmode none up");
+        packets.push(Box::new(Packet::from_frame(&[2; 60])));
+        sender.send(Now(0), &mut packets, &mut pool, &mut counters);
+        assert_eq!((counters.tx_packets, counters.tx_bytes), (1, 60));
+
+        ip("address add 10.9.0.1/24 dev t0");
+        let socket = std::net::UdpSocket::bind("10.9.0.1:0").unwrap();
+        socket.send_to(b"x", "10.9.0.2:9").unwrap();
+        let mut batch = Batch::new();
+        port.receivers[0]
+            .receive(Now(0), &mut pool, &mut batch, &mut counters)
+            .unwrap();
+        let arp = batch.iter().find(|p| p.bytes()[12..14] == [0x08, 0x06]);
+        assert_eq!(arp.unwrap().in_port.0, 3);
+
+        drop((port, sender));
+        assert!(Device::find("t0").is_err());
+    });
+}
+
+#[test]
+fn test_internal_is_a_tap_and_options_are_refused() {
+    in_namespace(|| {
+        let port = open_with("internal", 0xffff_fffe, "br0", "").unwrap();
+        assert!(port.facts.backend.starts_with("tap, checksum"));
+        assert!(refused(open_with("tap", 1, "t1", "mtu=9000")).contains("\"mtu\""));
+        assert!(open_with("tap", 1, "a-name-that-is-far-too-long", "").is_err());
+    });
+}
