@@ -1,0 +1,1 @@
+"""Benchmarks: ovsflow and its peers in one run, interleaved, told as ratios."""
