@@ -1,6 +1,7 @@
 //! What the tables look at: a packet's fields as a key, masks over it, the field table,
 //! and the extraction of a key from bytes.
 
+pub mod extract;
 pub mod field;
 mod key;
 

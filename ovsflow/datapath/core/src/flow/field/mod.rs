@@ -197,7 +197,7 @@ impl Field {
         let value = key.value(self.slot);
         match self.format {
             Format::Port16 => u128::from(port_to_16(PortNo(value as u32))),
-            _ => value,
+            _ => value & self.legal,
         }
     }
 
