@@ -96,13 +96,6 @@ def _daemons(lab: Lab, node: Node) -> Callable[..., str]:
         return node.run(*environment, "ovs-vsctl", f"--db={socket}", *args)
 
     vsctl("--no-wait", "init")
-    vsctl(
-        "--no-wait",
-        "set",
-        "Open_vSwitch",
-        ".",
-        f"other_config:userspace-tso-enable={str(tso).lower()}",
-    )
     switch = lab.start(node, "vswitchd", *environment, "ovs-vswitchd", socket, "--pidfile")
     lab.wait_for(Path(run, "ovs-vswitchd.pid").exists, "ovs-vswitchd", switch)
     return vsctl
