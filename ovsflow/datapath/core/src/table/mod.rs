@@ -1,1 +1,29 @@
-//! OpenFlow state: rules, groups, meters, and the classifier that finds a rule for a key.
+//! OpenFlow state: rules, groups, meters, ports, and the classifier that finds a rule for a key.
+//!
+//! [`Pipeline`] owns all of it and is the only door: one writer changes it, many readers look
+//! things up.  Nothing here reads a clock; `now` is an argument.  What a change causes beyond
+//! its answer (a FLOW_REMOVED, a monitor update) is left as a [`Notice`].
+
+mod fdb;
+mod group;
+mod meter;
+mod naive;
+mod notice;
+mod pipeline;
+mod port_table;
+mod rule;
+mod uses;
+
+pub use fdb::{Fdb, FdbEntry};
+pub use group::{Group, GroupCounters};
+pub use meter::{Meter, MeterCounters, MeterVerdict};
+pub use notice::{FlowEvent, Notice, RemovedReason};
+pub use pipeline::{Change, Compat, FlowCursor, FlowFilter, Pipeline, TableCounters};
+pub use port_table::{Port, PortTable, port_config, port_state};
+pub use rule::{FlowSnapshot, RuleId, RuleRef};
+
+/// Number of tables that rules may be in: 0..=253.
+pub const TABLES: usize = 254;
+
+/// The table number that stands for all tables in requests.
+pub const ALL_TABLES: u8 = 0xff;

@@ -1,0 +1,156 @@
+//! Meters: token buckets, exact to the nanosecond.
+//!
+//! A band's bucket fills by `rate` units each nanosecond, where a unit is the millionth part of
+//! a bit, or the 10⁹th part of a packet; nothing is ever rounded, so the long-term rate is the
+//! configured one.  A packet passes a band when the bucket holds what it costs, or is full: a
+//! super-frame larger than the burst passes a full bucket and leaves a debt behind.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::openflow::action::MeterId;
+use crate::openflow::modify::{MeterBand, MeterBandKind, MeterMod};
+use crate::time::Now;
+
+/// OFPMF_*.  Source: OpenFlow 1.3.5 §7.3.4.4.
+pub(super) mod meter_flags {
+    pub(crate) const PKTPS: u16 = 2;
+    pub(crate) const BURST: u16 = 4;
+}
+
+/// Units in a kilobit, and in a kilo-packet's thousandth: one second's worth of rate 1.
+const UNITS_PER_RATE_SECOND: i128 = 1_000_000_000;
+
+/// What a meter decides for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeterVerdict {
+    Pass,
+    Drop,
+    /// Raise the drop precedence in the DSCP field by `precedence`.
+    Remark {
+        precedence: u8,
+    },
+}
+
+/// What passed a meter, and what each band caught: (packets, bytes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterCounters {
+    /// Rules that use the meter.
+    pub flows: u32,
+    pub packets: u64,
+    pub bytes: u64,
+    pub duration: Duration,
+    pub bands: Vec<(u64, u64)>,
+}
+
+/// One meter.  Workers share it; its state is behind a lock of its own.
+#[derive(Debug)]
+pub struct Meter {
+    pub id: MeterId,
+    /// OFPMF_*.
+    pub flags: u16,
+    pub bands: Box<[MeterBand]>,
+    pub created: Now,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    filled: Now,
+    packets: u64,
+    bytes: u64,
+    bands: Box<[BandState]>,
+}
+
+#[derive(Clone, Debug)]
+struct BandState {
+    tokens: i128,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Meter {
+    pub(super) fn new(request: &MeterMod, now: Now) -> Self {
+        let meter = Self {
+            id: request.meter,
+            flags: request.flags,
+            bands: request.bands.clone().into(),
+            created: now,
+            state: Mutex::new(State {
+                filled: now,
+                packets: 0,
+                bytes: 0,
+                bands: Box::default(),
+            }),
+        };
+        let bands = meter.bands.iter().map(|band| BandState {
+            tokens: meter.capacity(band),
+            packets: 0,
+            bytes: 0,
+        });
+        let bands = bands.collect();
+        meter.lock().bands = bands;
+        meter
+    }
+
+    /// Runs `packets` packets of together `bytes` bytes past the meter: all share one fate.
+    /// A super-frame counts as the packets that it will be cut into.
+    pub fn run(&self, packets: u64, bytes: u64, now: Now) -> MeterVerdict {
+        let cost = if self.flags & meter_flags::PKTPS != 0 {
+            i128::from(packets) * UNITS_PER_RATE_SECOND
+        } else {
+            i128::from(bytes) * 8 * 1_000_000
+        };
+        let mut state = self.lock();
+        let elapsed = i128::from(now.0.saturating_sub(state.filled.0));
+        state.filled = state.filled.max(now);
+        state.packets += packets;
+        state.bytes += bytes;
+        let mut worst: Option<(u32, usize)> = None;
+        for (index, (band, level)) in self.bands.iter().zip(&mut state.bands).enumerate() {
+            let capacity = self.capacity(band);
+            level.tokens = (level.tokens + elapsed * i128::from(band.rate)).min(capacity);
+            if level.tokens >= cost.min(capacity) {
+                level.tokens -= cost;
+            } else if worst.is_none_or(|(rate, _)| band.rate >= rate) {
+                worst = Some((band.rate, index));
+            }
+        }
+        let Some((band, level)) =
+            worst.and_then(|(_, i)| Some((self.bands.get(i)?, state.bands.get_mut(i)?)))
+        else {
+            return MeterVerdict::Pass;
+        };
+        level.packets += packets;
+        level.bytes += bytes;
+        match band.kind {
+            MeterBandKind::Drop => MeterVerdict::Drop,
+            MeterBandKind::DscpRemark { precedence } => MeterVerdict::Remark { precedence },
+        }
+    }
+
+    pub(super) fn counters(&self, flows: u32, now: Now) -> MeterCounters {
+        let state = self.lock();
+        MeterCounters {
+            flows,
+            packets: state.packets,
+            bytes: state.bytes,
+            duration: now.since(self.created),
+            bands: state.bands.iter().map(|b| (b.packets, b.bytes)).collect(),
+        }
+    }
+
+    /// Most tokens a band may hold: its burst, or a second's worth where none is given.
+    fn capacity(&self, band: &MeterBand) -> i128 {
+        let burst = if self.flags & meter_flags::BURST != 0 && band.burst != 0 {
+            band.burst
+        } else {
+            band.rate
+        };
+        i128::from(burst) * UNITS_PER_RATE_SECOND
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

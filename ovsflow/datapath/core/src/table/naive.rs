@@ -1,0 +1,370 @@
+//! Flow tables as one list, searched from end to end: what the real ones are tested against.
+
+use std::borrow::Cow;
+
+use super::notice::{FlowEvent, Notice, RemovedReason};
+use super::pipeline::FlowFilter;
+use super::rule::{FlowSnapshot, RuleId, RuleRef};
+use super::{ALL_TABLES, uses};
+use crate::error::{OfError, OfResult};
+use crate::flow::{FlowKey, FlowMask};
+use crate::openflow::action::{Instructions, TableId};
+use crate::openflow::modify::{FlowMod, FlowModCommand, Match, flow_flags};
+use crate::time::Now;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Flags that a rule keeps; the others say how to add it.
+const KEPT_FLAGS: u16 =
+    flow_flags::SEND_FLOW_REM | flow_flags::NO_PKT_COUNTS | flow_flags::NO_BYT_COUNTS;
+
+#[derive(Clone, Debug)]
+struct NaiveRule {
+    id: RuleId,
+    request: FlowMod,
+    created: Now,
+    modified: Now,
+    used: Now,
+    packets: u64,
+    bytes: u64,
+}
+
+/// All rules of all tables.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NaiveTables {
+    rules: Vec<NaiveRule>,
+    sequence: u32,
+    pub(super) monitored: bool,
+}
+
+impl NaiveTables {
+    pub(super) fn lookup(
+        &self,
+        table: TableId,
+        key: &FlowKey,
+        mask: &mut FlowMask,
+    ) -> Option<RuleRef<'_>> {
+        let mut best: Option<&NaiveRule> = None;
+        for rule in self.rules.iter().filter(|rule| rule.id.table == table) {
+            *mask = &*mask | &rule.request.matching.mask;
+            let matching = &rule.request.matching;
+            if key.equals_under(&matching.value, &matching.mask)
+                && best.is_none_or(|best| best.request.priority < rule.request.priority)
+            {
+                best = Some(rule);
+            }
+        }
+        best.map(|rule| RuleRef {
+            id: rule.id,
+            cookie: rule.request.cookie,
+            priority: rule.request.priority,
+            is_table_miss: rule.request.priority == 0 && rule.request.matching.mask.is_zero(),
+            instructions: Cow::Borrowed(&rule.request.instructions),
+        })
+    }
+
+    pub(super) fn flow_mod(
+        &mut self,
+        request: &FlowMod,
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) -> OfResult<()> {
+        match request.command {
+            FlowModCommand::Add => self.add(request, now, notices),
+            FlowModCommand::Modify | FlowModCommand::ModifyStrict => {
+                self.modify(request, now, notices)
+            }
+            FlowModCommand::Delete | FlowModCommand::DeleteStrict => {
+                let victims: Vec<RuleId> = self
+                    .selected(request)
+                    .filter(|rule| {
+                        let instructions = &rule.request.instructions;
+                        (request.out_port == crate::packet::PortNo::ANY
+                            || uses::outputs_to(instructions, request.out_port))
+                            && request
+                                .out_group
+                                .is_none_or(|group| uses::uses_group(instructions, group))
+                    })
+                    .map(|rule| rule.id)
+                    .collect();
+                for id in victims {
+                    self.remove(id, RemovedReason::Delete, now, notices);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn add(&mut self, request: &FlowMod, now: Now, notices: &mut Vec<Notice>) -> OfResult<()> {
+        if request.flags & flow_flags::CHECK_OVERLAP != 0
+            && self.rules.iter().any(|rule| {
+                rule.id.table == request.table
+                    && rule.request.priority == request.priority
+                    && rule.request.matching != request.matching
+                    && overlap(&rule.request.matching, &request.matching)
+            })
+        {
+            return Err(OfError::new(5, 3));
+        }
+        let existing = self.rules.iter_mut().find(|rule| {
+            rule.id.table == request.table
+                && rule.request.priority == request.priority
+                && rule.request.matching == request.matching
+        });
+        let id = if let Some(rule) = existing {
+            let (packets, bytes) = (rule.packets, rule.bytes);
+            let reset = request.flags & flow_flags::RESET_COUNTS != 0;
+            *rule = NaiveRule {
+                packets: if reset { 0 } else { packets },
+                bytes: if reset { 0 } else { bytes },
+                ..new_rule(rule.id, request, now)
+            };
+            rule.id
+        } else {
+            self.sequence += 1;
+            let id = RuleId {
+                table: request.table,
+                slot: self.sequence,
+                sequence: self.sequence,
+            };
+            self.rules.push(new_rule(id, request, now));
+            id
+        };
+        self.tell(id, FlowEvent::Added, now, notices);
+        Ok(())
+    }
+
+    fn modify(&mut self, request: &FlowMod, now: Now, notices: &mut Vec<Notice>) -> OfResult<()> {
+        let ids: Vec<RuleId> = self.selected(request).map(|rule| rule.id).collect();
+        if ids.is_empty() && request.modify_adds {
+            let mut add = request.clone();
+            add.table = TableId(if add.table.0 == ALL_TABLES {
+                0
+            } else {
+                add.table.0
+            });
+            add.cookie = request.new_cookie.unwrap_or(request.cookie);
+            return self.add(&add, now, notices);
+        }
+        for id in ids {
+            let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == id) else {
+                continue;
+            };
+            let cookie = request.new_cookie.unwrap_or(rule.request.cookie);
+            let changed =
+                rule.request.instructions != request.instructions || rule.request.cookie != cookie;
+            rule.request.instructions = request.instructions.clone();
+            rule.request.cookie = cookie;
+            rule.modified = now;
+            if request.flags & flow_flags::RESET_COUNTS != 0 {
+                (rule.packets, rule.bytes) = (0, 0);
+            }
+            if changed {
+                self.tell(id, FlowEvent::Modified, now, notices);
+            }
+        }
+        Ok(())
+    }
+
+    fn selected<'a>(&'a self, request: &'a FlowMod) -> impl Iterator<Item = &'a NaiveRule> {
+        let strict = matches!(
+            request.command,
+            FlowModCommand::ModifyStrict | FlowModCommand::DeleteStrict
+        );
+        self.rules.iter().filter(move |rule| {
+            (request.table.0 == ALL_TABLES || rule.id.table == request.table)
+                && (rule.request.cookie ^ request.cookie) & request.cookie_mask == 0
+                && if strict {
+                    rule.request.priority == request.priority
+                        && rule.request.matching == request.matching
+                } else {
+                    is_within(&rule.request.matching, &request.matching)
+                }
+        })
+    }
+
+    /// Removes every rule that `condition` picks.
+    pub(super) fn remove_where(
+        &mut self,
+        condition: impl Fn(&Instructions) -> bool,
+        reason: RemovedReason,
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) {
+        let victims: Vec<RuleId> = self
+            .rules
+            .iter()
+            .filter(|rule| condition(&rule.request.instructions))
+            .map(|rule| rule.id)
+            .collect();
+        for id in victims {
+            self.remove(id, reason, now, notices);
+        }
+    }
+
+    fn remove(&mut self, id: RuleId, reason: RemovedReason, now: Now, notices: &mut Vec<Notice>) {
+        self.tell(id, FlowEvent::Deleted(reason), now, notices);
+        if let Some(index) = self.rules.iter().position(|rule| rule.id == id) {
+            let rule = self.rules.remove(index);
+            if rule.request.flags & flow_flags::SEND_FLOW_REM != 0 {
+                notices.push(Notice::FlowRemoved {
+                    reason,
+                    flow: Box::new(snapshot(&rule, now)),
+                });
+            }
+        }
+    }
+
+    fn tell(&self, id: RuleId, event: FlowEvent, now: Now, notices: &mut Vec<Notice>) {
+        if self.monitored
+            && let Some(flow) = self.snapshot(id, now)
+        {
+            notices.push(Notice::FlowChanged {
+                event,
+                flow: Box::new(flow),
+            });
+        }
+    }
+
+    pub(super) fn credit(&mut self, id: RuleId, packets: u64, bytes: u64, used: Now) {
+        if let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == id) {
+            rule.packets += packets;
+            rule.bytes += bytes;
+            rule.used = rule.used.max(used);
+        }
+    }
+
+    pub(super) fn shorten(&mut self, id: RuleId, idle: u16, hard: u16) {
+        if let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == id) {
+            let request = &mut rule.request;
+            for (timeout, limit) in [
+                (&mut request.idle_timeout, idle),
+                (&mut request.hard_timeout, hard),
+            ] {
+                if limit != 0 && (*timeout == 0 || *timeout > limit) {
+                    *timeout = limit;
+                }
+            }
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Now, notices: &mut Vec<Notice>) -> Option<Now> {
+        let due: Vec<(RuleId, RemovedReason)> = self
+            .rules
+            .iter()
+            .filter_map(|rule| {
+                let (hard, idle) = deadlines(rule);
+                if hard.is_some_and(|hard| hard <= now) {
+                    Some((rule.id, RemovedReason::HardTimeout))
+                } else if idle.is_some_and(|idle| idle <= now) {
+                    Some((rule.id, RemovedReason::IdleTimeout))
+                } else {
+                    None
+                }
+            })
+            .collect();
+        for (id, reason) in due {
+            self.remove(id, reason, now, notices);
+        }
+        self.rules
+            .iter()
+            .flat_map(|rule| {
+                let (hard, idle) = deadlines(rule);
+                [hard, idle]
+            })
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn snapshot(&self, id: RuleId, now: Now) -> Option<FlowSnapshot> {
+        let rule = self.rules.iter().find(|rule| rule.id == id)?;
+        Some(snapshot(rule, now))
+    }
+
+    pub(super) fn flows(&self, filter: &FlowFilter, now: Now) -> Vec<FlowSnapshot> {
+        self.rules
+            .iter()
+            .filter(|rule| {
+                let instructions = &rule.request.instructions;
+                filter.table.is_none_or(|table| rule.id.table == table)
+                    && (rule.request.cookie ^ filter.cookie) & filter.cookie_mask == 0
+                    && is_within(&rule.request.matching, &filter.matching)
+                    && filter
+                        .out_port
+                        .is_none_or(|port| uses::outputs_to(instructions, port))
+                    && filter
+                        .out_group
+                        .is_none_or(|group| uses::uses_group(instructions, group))
+            })
+            .map(|rule| snapshot(rule, now))
+            .collect()
+    }
+
+    pub(super) fn count(&self, table: TableId) -> usize {
+        self.rules
+            .iter()
+            .filter(|rule| rule.id.table == table)
+            .count()
+    }
+
+    /// The union of all masks.
+    pub(super) fn masks(&self) -> FlowMask {
+        self.rules.iter().fold(FlowMask::default(), |all, rule| {
+            &all | &rule.request.matching.mask
+        })
+    }
+}
+
+fn new_rule(id: RuleId, request: &FlowMod, now: Now) -> NaiveRule {
+    let mut request = request.clone();
+    request.flags &= KEPT_FLAGS;
+    NaiveRule {
+        id,
+        request,
+        created: now,
+        modified: now,
+        used: now,
+        packets: 0,
+        bytes: 0,
+    }
+}
+
+fn deadlines(rule: &NaiveRule) -> (Option<Now>, Option<Now>) {
+    let deadline = |start: Now, seconds: u16| {
+        (seconds != 0).then(|| Now(start.0.saturating_add(u64::from(seconds) * SECOND)))
+    };
+    (
+        deadline(rule.modified, rule.request.hard_timeout),
+        deadline(rule.used, rule.request.idle_timeout),
+    )
+}
+
+fn snapshot(rule: &NaiveRule, now: Now) -> FlowSnapshot {
+    let request = &rule.request;
+    FlowSnapshot {
+        id: rule.id,
+        priority: request.priority,
+        matching: request.matching.clone(),
+        cookie: request.cookie,
+        idle_timeout: request.idle_timeout,
+        hard_timeout: request.hard_timeout,
+        importance: request.importance,
+        flags: request.flags,
+        instructions: request.instructions.clone(),
+        packets: rule.packets,
+        bytes: rule.bytes,
+        duration: now.since(rule.created),
+        idle_age: now.since(rule.used),
+        hard_age: now.since(rule.modified),
+    }
+}
+
+/// Whether some packet matches both.
+pub(super) fn overlap(a: &Match, b: &Match) -> bool {
+    a.value.equals_under(&b.value, &(&a.mask & &b.mask))
+}
+
+/// Whether every packet that `narrow` matches is matched by `wide`.
+pub(super) fn is_within(narrow: &Match, wide: &Match) -> bool {
+    &narrow.mask & &wide.mask == wide.mask && narrow.value.equals_under(&wide.value, &wide.mask)
+}

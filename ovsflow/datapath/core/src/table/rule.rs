@@ -1,0 +1,59 @@
+//! What the rest of the switch sees of a rule: a handle, an answer to a lookup, a snapshot.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::openflow::action::{Instructions, TableId};
+use crate::openflow::modify::Match;
+
+/// A rule's handle.  It never names another rule: once its rule is gone it names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RuleId {
+    /// The rule's table.
+    pub table: TableId,
+    pub(super) slot: u32,
+    pub(super) sequence: u32,
+}
+
+/// The answer to a lookup.
+#[derive(Clone, Debug)]
+pub struct RuleRef<'a> {
+    pub id: RuleId,
+    pub cookie: u64,
+    pub priority: u16,
+    /// Priority 0 and no match field: a packet-in from it has the reason "table miss".
+    pub is_table_miss: bool,
+    pub instructions: Cow<'a, Instructions>,
+}
+
+/// All that can be told of a rule, as it was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowSnapshot {
+    pub id: RuleId,
+    pub priority: u16,
+    pub matching: Match,
+    pub cookie: u64,
+    /// Seconds; 0 for none.
+    pub idle_timeout: u16,
+    /// Seconds; 0 for none.
+    pub hard_timeout: u16,
+    pub importance: u16,
+    /// SEND_FLOW_REM, NO_PKT_COUNTS and NO_BYT_COUNTS of `flow_flags`.
+    pub flags: u16,
+    pub instructions: Instructions,
+    pub packets: u64,
+    pub bytes: u64,
+    /// Since the rule was added.
+    pub duration: Duration,
+    /// Since the last packet, or since the rule was added.
+    pub idle_age: Duration,
+    /// Since the rule was added or modified.
+    pub hard_age: Duration,
+}
+
+impl FlowSnapshot {
+    /// The rule's table.
+    pub const fn table(&self) -> TableId {
+        self.id.table
+    }
+}
