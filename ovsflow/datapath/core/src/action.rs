@@ -9,6 +9,10 @@ use std::sync::Arc;
 use crate::openflow::action::{GroupId, MeterId, TableId};
 use crate::packet::{PortNo, Tunnel};
 
+pub use crate::packet::arp::Change as SetArp;
+pub use crate::packet::icmp::NeighbourChange as SetNd;
+pub use crate::packet::ipv6::Change as SetIpv6;
+
 /// One datapath action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -118,50 +122,6 @@ pub enum SetHeader {
     Arp(Box<SetArp>),
     /// IPv6 neighbour discovery.
     NeighbourDiscovery(Box<SetNd>),
-}
-
-/// IPv6 header bits to write.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SetIpv6 {
-    pub src: u128,
-    pub src_mask: u128,
-    pub dst: u128,
-    pub dst_mask: u128,
-    pub traffic_class: u8,
-    pub traffic_class_mask: u8,
-    pub label: u32,
-    pub label_mask: u32,
-    pub hop_limit: Option<u8>,
-    pub proto: Option<u8>,
-}
-
-/// ARP fields to write.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SetArp {
-    pub op: Option<u16>,
-    pub spa: u32,
-    pub spa_mask: u32,
-    pub tpa: u32,
-    pub tpa_mask: u32,
-    pub sha: u64,
-    pub sha_mask: u64,
-    pub tha: u64,
-    pub tha_mask: u64,
-}
-
-/// Neighbour discovery fields to write.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SetNd {
-    pub target: u128,
-    pub target_mask: u128,
-    /// Source link-layer address option.
-    pub sll: u64,
-    pub sll_mask: u64,
-    /// Target link-layer address option.
-    pub tll: u64,
-    pub tll_mask: u64,
-    pub reserved: Option<u32>,
-    pub option_type: Option<u8>,
 }
 
 /// Why a packet goes to the control plane: OFPR_* of OpenFlow 1.4.

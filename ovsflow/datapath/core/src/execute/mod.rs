@@ -7,14 +7,19 @@
 //! The last action that needs the packet gets the packet itself; earlier ones get a copy from
 //! the sink's pool.  Nothing else is allocated.
 
+mod rewrite;
+mod select;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::action::{ControllerOut, DpAction, LearnOut};
 use crate::error::DropReason;
 use crate::openflow::action::MeterId;
-use crate::packet::{Batch, Packet, Pool, PortNo};
-
-mod rewrite;
+use crate::packet::gso::{self, Segmenter};
+use crate::packet::{Batch, Layers, Packet, Pool, PortNo, ethernet};
 
 /// What a meter says of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,87 +68,167 @@ pub trait Sink {
 ///
 /// A list that ends without having handed the packet to anyone loses it: it is dropped with
 /// the reason for which the list ended early, else with [`DropReason::NoOutput`].
-pub fn execute(actions: &[DpAction], packet: Box<Packet>, sink: &mut impl Sink) {
+pub fn execute<S: Sink>(actions: &[DpAction], packet: Box<Packet>, sink: &mut S) {
     run(actions, 0, packet, sink);
 }
 
 /// Runs `actions` on each of `packets`, in order, and leaves the batch empty.
 ///
-/// Same outcome as [`execute`] on one after the other; faster for lists that rewrite headers and
-/// send to one port.
-pub fn execute_batch(actions: &[DpAction], packets: &mut Batch, sink: &mut impl Sink) {
-    match actions {
-        [DpAction::Output(port)] => sink.output_batch(*port, packets),
-        [DpAction::OutputTunnel { port, tunnel }] => {
-            for packet in packets.iter_mut() {
-                packet.tunnel = Some(**tunnel);
-            }
-            sink.output_batch(*port, packets);
+/// Same outcome as [`execute`] on one after the other; faster for lists that rewrite headers and send to
+/// one port.
+pub fn execute_batch<S: Sink>(actions: &[DpAction], packets: &mut Batch, sink: &mut S) {
+    let Some((output, rewrites)) = actions.split_last() else {
+        return run_each(actions, 0, packets, sink);
+    };
+    let (DpAction::Output(port) | DpAction::OutputTunnel { port, .. }) = output else {
+        return run_each(actions, 0, packets, sink);
+    };
+    if !rewrites.iter().all(is_rewrite) {
+        return run_each(actions, 0, packets, sink);
+    }
+    for index in 0..packets.len() {
+        let Some(packet) = packets.get_mut(index) else {
+            break;
+        };
+        if let Err(at) = rewrite_all(rewrites, packet) {
+            return part_batch(actions, packets, index, at, sink);
         }
-        _ => {
-            for packet in packets.drain(..) {
-                run(actions, 0, packet, sink);
-            }
+        if let DpAction::OutputTunnel { tunnel, .. } = output {
+            packet.tunnel = Some(**tunnel);
         }
+    }
+    sink.output_batch(*port, packets);
+}
+
+/// Carries out `rewrites`; `Err` tells which one this packet cannot pass in the common way.  That
+/// one has changed nothing yet.
+#[inline]
+fn rewrite_all(rewrites: &[DpAction], packet: &mut Packet) -> Result<(), usize> {
+    let mut layers = None;
+    for (index, action) in rewrites.iter().enumerate() {
+        let passed = match action {
+            DpAction::DecTtl { .. } => rewrite::dec_ttl(packet, &mut layers),
+            DpAction::DecMplsTtl { .. } => rewrite::dec_mpls_ttl(packet, &mut layers),
+            DpAction::SetQueue(queue) => {
+                packet.queue = *queue;
+                true
+            }
+            action => {
+                !needs_plain(action, packet)
+                    && rewrite::rewrite(action, packet, &mut layers).is_ok()
+            }
+        };
+        if !passed {
+            return Err(index);
+        }
+    }
+    Ok(())
+}
+
+/// Finishes a batch whose packet `stopped` met something rare at action `at`: those before it have
+/// only their output left, those behind it everything.
+#[cold]
+fn part_batch<S: Sink>(
+    actions: &[DpAction],
+    packets: &mut Batch,
+    stopped: usize,
+    at: usize,
+    sink: &mut S,
+) {
+    for (index, packet) in packets.drain(..).enumerate() {
+        let start = match index.cmp(&stopped) {
+            Ordering::Less => actions.len() - 1,
+            Ordering::Equal => at,
+            Ordering::Greater => 0,
+        };
+        run(actions, start, packet, sink);
     }
 }
 
-fn run(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sink: &mut impl Sink) {
+/// Whether an action changes one packet and nothing else, but for rare cases.
+#[inline]
+fn is_rewrite(action: &DpAction) -> bool {
+    matches!(
+        action,
+        DpAction::Set(_)
+            | DpAction::PushVlan { .. }
+            | DpAction::PopVlan
+            | DpAction::PushMpls { .. }
+            | DpAction::PopMpls { .. }
+            | DpAction::PushPbb { .. }
+            | DpAction::PopPbb
+            | DpAction::DecTtl { .. }
+            | DpAction::DecMplsTtl { .. }
+            | DpAction::CopyTtlIn
+            | DpAction::CopyTtlOut
+            | DpAction::SetQueue(_)
+    )
+}
+
+/// Whether `packet` is a super-frame that no device could cut any more after `action`.
+#[inline]
+fn needs_plain(action: &DpAction, packet: &Packet) -> bool {
+    packet.offload.gso.is_some()
+        && matches!(action, DpAction::PushMpls { .. } | DpAction::PushPbb { .. })
+}
+
+fn run_each<S: Sink>(actions: &[DpAction], start: usize, packets: &mut Batch, sink: &mut S) {
+    for packet in packets.drain(..) {
+        run(actions, start, packet, sink);
+    }
+}
+
+/// Runs the part of `actions` from `start` on.
+fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sink: &mut S) {
+    let mut layers = None;
     let mut reason = DropReason::NoOutput;
     let mut delivered = false;
     let mut index = start;
     while let Some(action) = actions.get(index) {
         index += 1;
-        let last = index >= actions.len();
+        if is_delivery(action) {
+            delivered = true;
+            // A later action needs the packet: this one gets a copy.
+            if index < actions.len() {
+                if let DpAction::Controller(out) = action
+                    && packet.offload.checksum.is_none()
+                {
+                    sink.controller(out, &packet);
+                    continue;
+                }
+                let copy = sink.pool().copy(&packet);
+                deliver(action, copy, sink);
+                continue;
+            }
+            return deliver(action, packet, sink);
+        }
         match action {
-            DpAction::Output(port) => {
-                delivered = true;
-                if last {
-                    return sink.output(*port, packet);
-                }
-                let copy = sink.pool().copy(&packet);
-                sink.output(*port, copy);
-            }
-            DpAction::OutputTunnel { port, tunnel } => {
-                delivered = true;
-                if last {
-                    packet.tunnel = Some(**tunnel);
-                    return sink.output(*port, packet);
-                }
-                let mut copy = sink.pool().copy(&packet);
-                copy.tunnel = Some(**tunnel);
-                sink.output(*port, copy);
-            }
             DpAction::Drop(reason) => return sink.drop(*reason, packet),
-            DpAction::Controller(out) => {
-                delivered = true;
-                sink.controller(out, &packet);
-            }
-            DpAction::DecTtl { skip_to, expired } => {
-                if !rewrite::dec_ttl(&mut packet) {
-                    if let Some(out) = expired {
-                        sink.controller(out, &packet);
-                    }
-                    reason = DropReason::TtlExpired;
-                    index = usize::from(*skip_to);
-                }
-            }
-            DpAction::Meter(meter) => match sink.meter(*meter, &packet) {
-                MeterVerdict::Drop => return sink.drop(DropReason::Meter, packet),
-                MeterVerdict::Pass | MeterVerdict::Remark(_) => {}
-            },
-            DpAction::Learn(learn) => sink.learn(learn, &packet),
             DpAction::SetQueue(queue) => packet.queue = *queue,
-            DpAction::Recirculate(id) => {
-                delivered = true;
-                if last {
-                    return sink.recirculate(*id, packet);
+            DpAction::Learn(learn) => sink.learn(learn, &packet),
+            DpAction::Meter(meter) => match sink.meter(*meter, &packet) {
+                MeterVerdict::Pass => {}
+                MeterVerdict::Drop => return sink.drop(DropReason::Meter, packet),
+                MeterVerdict::Remark(levels) => rewrite::remark(&mut packet, &mut layers, levels),
+            },
+            DpAction::DecTtl { skip_to, expired } => {
+                if !rewrite::dec_ttl(&mut packet, &mut layers) {
+                    reason = expire(expired.as_ref(), &packet, sink);
+                    // Backwards would be for ever.
+                    index = index.max(usize::from(*skip_to));
                 }
-                let copy = sink.pool().copy(&packet);
-                sink.recirculate(*id, copy);
             }
-            other => {
-                if let Err(reason) = rewrite::rewrite(other, &mut packet) {
+            DpAction::DecMplsTtl { skip_to, expired } => {
+                if !rewrite::dec_mpls_ttl(&mut packet, &mut layers) {
+                    reason = expire(expired.as_ref(), &packet, sink);
+                    index = index.max(usize::from(*skip_to));
+                }
+            }
+            action if needs_plain(action, &packet) => {
+                return run_segments(actions, index - 1, packet, sink);
+            }
+            action => {
+                if let Err(reason) = rewrite::rewrite(action, &mut packet, &mut layers) {
                     return sink.drop(reason, packet);
                 }
             }
@@ -154,4 +239,114 @@ fn run(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sink: &mut i
     } else {
         sink.drop(reason, packet);
     }
+}
+
+/// Whether an action takes a packet away.
+#[inline]
+fn is_delivery(action: &DpAction) -> bool {
+    matches!(
+        action,
+        DpAction::Output(_)
+            | DpAction::OutputTunnel { .. }
+            | DpAction::OutputTruncated { .. }
+            | DpAction::Controller(_)
+            | DpAction::Recirculate(_)
+            | DpAction::Clone(_)
+            | DpAction::Select(_)
+            | DpAction::IfLarger { .. }
+    )
+}
+
+/// Hands `packet` to whom `action` names.
+#[inline]
+fn deliver<S: Sink>(action: &DpAction, mut packet: Box<Packet>, sink: &mut S) {
+    match action {
+        DpAction::Output(port) => sink.output(*port, packet),
+        DpAction::OutputTunnel { port, tunnel } => {
+            packet.tunnel = Some(**tunnel);
+            sink.output(*port, packet);
+        }
+        DpAction::OutputTruncated { port, max_len } => {
+            output_truncated(*port, *max_len as usize, packet, sink);
+        }
+        DpAction::Controller(out) => tell(out, packet, sink),
+        DpAction::Recirculate(id) => sink.recirculate(*id, packet),
+        DpAction::Clone(list) => run(list, 0, packet, sink),
+        DpAction::Select(select) => match select::pick(select, &packet) {
+            Some(list) => run(list, 0, packet, sink),
+            None => sink.drop(DropReason::NoSuchGroup, packet),
+        },
+        DpAction::IfLarger {
+            len,
+            larger,
+            otherwise,
+        } => {
+            let is_larger = frame_len(&packet) > usize::from(*len);
+            run(if is_larger { larger } else { otherwise }, 0, packet, sink);
+        }
+        _ => sink.pool().give(packet),
+    }
+}
+
+/// Tells the control plane of a packet whose TTL ran out.
+#[cold]
+fn expire<S: Sink>(out: Option<&Arc<ControllerOut>>, packet: &Packet, sink: &mut S) -> DropReason {
+    if let Some(out) = out {
+        let copy = sink.pool().copy(packet);
+        tell(out, copy, sink);
+    }
+    DropReason::TtlExpired
+}
+
+/// Tells the control plane of a packet, as plain frames.
+fn tell<S: Sink>(out: &Arc<ControllerOut>, packet: Box<Packet>, sink: &mut S) {
+    each_plain(packet, sink, |frame, sink| {
+        sink.controller(out, &frame);
+        sink.pool().give(frame);
+    });
+}
+
+/// Sends at most `max_len` bytes.  A cut frame has no checksum left to fill in, so that is done before.
+fn output_truncated<S: Sink>(port: PortNo, max_len: usize, packet: Box<Packet>, sink: &mut S) {
+    if packet.len() <= max_len {
+        return sink.output(port, packet);
+    }
+    each_plain(packet, sink, |mut frame, sink| {
+        frame.truncate(max_len);
+        sink.output(port, frame);
+    });
+}
+
+/// Goes on at `start` with each segment of a super-frame.
+#[cold]
+fn run_segments<S: Sink>(actions: &[DpAction], start: usize, packet: Box<Packet>, sink: &mut S) {
+    each_plain(packet, sink, |frame, sink| run(actions, start, frame, sink));
+}
+
+/// Hands `packet`, or its segments, to `each` with all checksums filled in.
+fn each_plain<S: Sink>(
+    mut packet: Box<Packet>,
+    sink: &mut S,
+    mut each: impl FnMut(Box<Packet>, &mut S),
+) {
+    if packet.offload.gso.is_none() {
+        gso::complete_checksum(&mut packet);
+        return each(packet, sink);
+    }
+    let Some(segmenter) = Segmenter::new(&packet) else {
+        return sink.drop(DropReason::Malformed, packet);
+    };
+    for index in 0..segmenter.count() {
+        let mut frame = sink.pool().take();
+        segmenter.write(index, &packet, &mut frame);
+        each(frame, sink);
+    }
+    sink.pool().give(packet);
+}
+
+/// Length of a frame (of a super-frame: of its longest segment), VLAN tags not counted.
+fn frame_len(packet: &Packet) -> usize {
+    let whole = Segmenter::new(packet).map_or(packet.len(), |segmenter| segmenter.longest());
+    let tags = usize::from(Layers::parse(packet).vlan_tags) * ethernet::VLAN_LEN;
+    whole.saturating_sub(tags)
 }

@@ -1,13 +1,19 @@
-//! Header writes.
+//! Actions that change one packet and nothing else.
+//!
+//! Where headers are is found out once and remembered until an action moves them.
 
 use crate::action::{DpAction, SetHeader};
 use crate::error::DropReason;
 use crate::packet::layers::{L3, Layers};
-use crate::packet::{Packet, checksum, ethernet, number};
+use crate::packet::{Packet, arp, ethernet, icmp, ipv4, ipv6, mpls, number, transport, vxlan};
 
 /// Carries out an action that changes the packet and nothing else.
 #[inline]
-pub(super) fn rewrite(action: &DpAction, packet: &mut Packet) -> Result<(), DropReason> {
+pub(super) fn rewrite(
+    action: &DpAction,
+    packet: &mut Packet,
+    known: &mut Option<Layers>,
+) -> Result<(), DropReason> {
     match action {
         DpAction::Set(SetHeader::Ethernet {
             dst,
@@ -15,48 +21,223 @@ pub(super) fn rewrite(action: &DpAction, packet: &mut Packet) -> Result<(), Drop
             src,
             src_mask,
         }) => ethernet::set_addresses(packet.bytes_mut(), *dst, *dst_mask, *src, *src_mask),
-        DpAction::Set(SetHeader::Vlan { tci, mask }) => {
-            ethernet::set_vlan(packet.bytes_mut(), *tci, *mask);
+        DpAction::Set(header) => {
+            let layers = *known.get_or_insert_with(|| Layers::parse(packet));
+            set(header, packet, &layers);
+            if changes_layers(header) {
+                *known = None;
+            }
         }
-        DpAction::PushVlan { tpid, tci } if !ethernet::push_vlan(packet, *tpid, *tci) => {
-            return Err(DropReason::NoHeadroom);
+        DpAction::CopyTtlOut => with_mpls(packet, known, mpls::copy_ttl_out),
+        DpAction::CopyTtlIn => with_mpls(packet, known, mpls::copy_ttl_in),
+        _ => {
+            let done = push_or_pop(action, packet, known);
+            *known = None;
+            return done;
         }
-        DpAction::PopVlan => {
-            ethernet::pop_vlan(packet);
-        }
-        _ => {}
     }
     Ok(())
 }
 
-/// Decrements the IP TTL; `false`, and no change, if it is 0 or 1.  A frame without IP header passes.
+/// Pushes and pops; `Err` when there is no room for another header.
 #[inline]
-pub(super) fn dec_ttl(packet: &mut Packet) -> bool {
-    let layers = Layers::parse(packet);
-    let at = usize::from(layers.l3);
-    match layers.l3_kind {
-        L3::Ipv4 => {
-            let Some(raw) = number::view_mut::<20>(packet.bytes_mut(), at) else {
-                return true;
-            };
-            if raw[8] <= 1 {
-                return false;
-            }
-            let old = u16::from_be_bytes([raw[8], raw[9]]);
-            let sum = u16::from_be_bytes([raw[10], raw[11]]);
-            raw[8] -= 1;
-            let sum = checksum::update16(sum, old, old - 0x100);
-            [raw[10], raw[11]] = sum.to_be_bytes();
+fn push_or_pop(
+    action: &DpAction,
+    packet: &mut Packet,
+    known: &mut Option<Layers>,
+) -> Result<(), DropReason> {
+    let pushed = match action {
+        DpAction::PushVlan { tpid, tci } => {
+            // A frame too short to be tagged is no reason to lose it here.
+            packet.len() < ethernet::HEADER_LEN || ethernet::push_vlan(packet, *tpid, *tci)
+        }
+        DpAction::PopVlan => {
+            ethernet::pop_vlan(packet);
             true
         }
-        L3::Ipv6 => match packet.bytes_mut().get_mut(at + 7) {
-            Some(0 | 1) => false,
-            Some(hop_limit) => {
-                *hop_limit -= 1;
-                true
+        DpAction::PushMpls { ethertype, lse } => {
+            let type_at = layers(packet, known).type_at;
+            type_at == 0 || mpls::push(packet, usize::from(type_at), *ethertype, *lse)
+        }
+        DpAction::PopMpls { ethertype } => {
+            let layers = layers(packet, known);
+            if layers.has_mpls() {
+                mpls::pop(packet, usize::from(layers.type_at), *ethertype);
             }
-            None => true,
-        },
+            true
+        }
+        DpAction::PushPbb { ethertype, itag } => {
+            packet.len() < ethernet::HEADER_LEN || ethernet::push_pbb(packet, *ethertype, *itag)
+        }
+        DpAction::PopPbb => {
+            let layers = layers(packet, known);
+            if layers.has_pbb() {
+                ethernet::pop_pbb(packet, usize::from(layers.tag));
+            }
+            true
+        }
+        _ => true,
+    };
+    if pushed {
+        Ok(())
+    } else {
+        Err(DropReason::NoHeadroom)
+    }
+}
+
+#[inline]
+fn layers(packet: &Packet, known: &mut Option<Layers>) -> Layers {
+    *known.get_or_insert_with(|| Layers::parse(packet))
+}
+
+fn with_mpls(packet: &mut Packet, known: &mut Option<Layers>, change: fn(&mut [u8], usize)) {
+    let layers = layers(packet, known);
+    if layers.has_mpls() {
+        change(packet.bytes_mut(), usize::from(layers.tag));
+    }
+}
+
+/// Writes the bits of `header` if the packet has that header.
+#[inline]
+fn set(header: &SetHeader, packet: &mut Packet, layers: &Layers) {
+    let offload = packet.offload;
+    let frame = packet.bytes_mut();
+    match header {
+        SetHeader::Ethernet {
+            dst,
+            dst_mask,
+            src,
+            src_mask,
+        } => ethernet::set_addresses(frame, *dst, *dst_mask, *src, *src_mask),
+        SetHeader::EtherType(ethertype) => {
+            if layers.type_at != 0 {
+                number::put_be16(frame, usize::from(layers.type_at), *ethertype);
+            }
+        }
+        SetHeader::Vlan { tci, mask } => {
+            if layers.vlan_tags != 0 {
+                ethernet::set_vlan(frame, *tci, *mask);
+            }
+        }
+        SetHeader::Mpls { lse, mask } => {
+            if layers.has_mpls() {
+                mpls::set(frame, usize::from(layers.tag), *lse, *mask);
+            }
+        }
+        SetHeader::Pbb { itag, mask } => {
+            if layers.has_pbb() {
+                ethernet::set_pbb(frame, usize::from(layers.tag), *itag, *mask);
+            }
+        }
+        SetHeader::Ipv4 {
+            src,
+            src_mask,
+            dst,
+            dst_mask,
+            tos,
+            tos_mask,
+            ttl,
+            proto,
+        } => {
+            if layers.l3_kind == L3::Ipv4 {
+                let change = ipv4::Change {
+                    src: *src,
+                    src_mask: *src_mask,
+                    dst: *dst,
+                    dst_mask: *dst_mask,
+                    tos: *tos,
+                    tos_mask: *tos_mask,
+                    ttl: *ttl,
+                    proto: *proto,
+                };
+                ipv4::set(frame, layers, &offload, &change);
+            }
+        }
+        SetHeader::Ipv6(change) => {
+            if layers.l3_kind == L3::Ipv6 {
+                ipv6::set(frame, layers, &offload, change);
+            }
+        }
+        SetHeader::Transport {
+            src,
+            src_mask,
+            dst,
+            dst_mask,
+        } => {
+            let value = u32::from(*src) << 16 | u32::from(*dst);
+            let mask = u32::from(*src_mask) << 16 | u32::from(*dst_mask);
+            transport::set_ports(frame, layers, &offload, value, mask);
+        }
+        SetHeader::Icmp { kind, code } => icmp::set(frame, layers, &offload, *kind, *code),
+        SetHeader::Arp(change) => {
+            if layers.l3_kind == L3::Arp {
+                arp::set(frame, usize::from(layers.l3), change);
+            }
+        }
+        SetHeader::NeighbourDiscovery(change) => {
+            icmp::set_neighbour(frame, layers, &offload, change);
+        }
+    }
+}
+
+/// Whether writing `header` may change what follows it.
+#[inline]
+fn changes_layers(header: &SetHeader) -> bool {
+    match header {
+        SetHeader::EtherType(_) => true,
+        SetHeader::Ipv4 { proto, .. } => proto.is_some(),
+        SetHeader::Ipv6(change) => change.proto.is_some(),
+        _ => false,
+    }
+}
+
+/// Decrements the IP TTL; `false`, and no change, if it is 0 or 1.  A frame without IP header passes.
+#[inline]
+pub(super) fn dec_ttl(packet: &mut Packet, known: &mut Option<Layers>) -> bool {
+    let layers = layers(packet, known);
+    let at = usize::from(layers.l3);
+    match layers.l3_kind {
+        L3::Ipv4 => ipv4::dec_ttl(packet.bytes_mut(), at),
+        L3::Ipv6 => ipv6::dec_hop_limit(packet.bytes_mut(), at),
         L3::None | L3::Arp => true,
+    }
+}
+
+/// Decrements the TTL of the outer label; `false`, and no change, if it is 0 or 1.  A frame without
+/// label passes.
+#[inline]
+pub(super) fn dec_mpls_ttl(packet: &mut Packet, known: &mut Option<Layers>) -> bool {
+    let layers = layers(packet, known);
+    !layers.has_mpls() || mpls::dec_ttl(packet.bytes_mut(), usize::from(layers.tag))
+}
+
+/// Raises the drop precedence of an assured-forwarding DSCP by `levels`, to the third at most;
+/// other code points have no drop precedence.  Source: RFC 2597 §6, OpenFlow 1.3.5 §5.7.1.
+pub(super) fn remark(packet: &mut Packet, known: &mut Option<Layers>, levels: u8) {
+    let layers = layers(packet, known);
+    let Some(tos) = vxlan::inner_tos(packet.bytes(), &layers) else {
+        return;
+    };
+    // DSCP is class (3 bits), precedence (2 bits), 0; two more bits are ECN.
+    let (class, precedence) = (tos >> 5, tos >> 3 & 3);
+    if !(1..=4).contains(&class) || precedence == 0 || tos & 0x04 != 0 {
+        return;
+    }
+    let tos = class << 5 | precedence.saturating_add(levels).min(3) << 3;
+    let offload = packet.offload;
+    if layers.l3_kind == L3::Ipv4 {
+        let change = ipv4::Change {
+            tos,
+            tos_mask: 0xfc,
+            ..ipv4::Change::default()
+        };
+        ipv4::set(packet.bytes_mut(), &layers, &offload, &change);
+    } else {
+        let change = ipv6::Change {
+            traffic_class: tos,
+            traffic_class_mask: 0xfc,
+            ..ipv6::Change::default()
+        };
+        ipv6::set(packet.bytes_mut(), &layers, &offload, &change);
     }
 }

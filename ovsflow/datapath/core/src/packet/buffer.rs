@@ -93,6 +93,30 @@ impl Packet {
         self.bytes_mut().copy_from_slice(frame);
     }
 
+    /// Replaces the frame by a copy of `header` and `payload`, one behind the other.
+    pub fn set_parts(&mut self, header: &[u8], payload: &[u8]) {
+        let len = header.len() + payload.len();
+        if self.buffer.len() < HEADROOM + len {
+            self.buffer = vec![0; HEADROOM + len].into_boxed_slice();
+        }
+        self.set_len(len);
+        let (front, back) = self.bytes_mut().split_at_mut(header.len());
+        front.copy_from_slice(header);
+        back.copy_from_slice(payload);
+    }
+
+    /// Adds a copy of `bytes` at the end; `false`, and no change, if the buffer has no room for it.
+    #[inline]
+    pub fn append(&mut self, bytes: &[u8]) -> bool {
+        let end = self.end as usize;
+        let Some(room) = self.buffer.get_mut(end..end + bytes.len()) else {
+            return false;
+        };
+        room.copy_from_slice(bytes);
+        self.end += bytes.len() as u32;
+        true
+    }
+
     /// The whole space behind the headroom, for a device to write a frame into.
     /// [`Self::set_len`] then says how much of it was written.
     #[inline]

@@ -1,10 +1,26 @@
 //! IPv4 headers.  Source: RFC 791.
 
 use super::layers::{L3, Layers};
-use super::number::view;
+use super::number::{merge, view, view_mut};
+use super::{Offload, checksum, transport};
 
 /// Length without options.
 pub const HEADER_LEN: usize = 20;
+/// Where DSCP and ECN stand.
+pub const TOS_AT: usize = 1;
+/// Where the length of header and payload stands.
+pub const LENGTH_AT: usize = 2;
+/// Where the identification stands.
+pub const ID_AT: usize = 4;
+/// Where flags and fragment offset stand.
+pub const FRAGMENT_AT: usize = 6;
+/// Where the time to live stands.
+pub const TTL_AT: usize = 8;
+/// Where the header checksum stands.
+pub const CHECKSUM_AT: usize = 10;
+/// Where source and destination stand.
+pub const ADDRESSES_AT: usize = 12;
+
 /// The more-fragments flag in the 16-bit word of flags and fragment offset.
 pub const MORE_FRAGMENTS: u16 = 0x2000;
 /// The do-not-fragment flag in that word.
@@ -31,4 +47,101 @@ pub(super) fn parse(layers: &mut Layers, frame: &[u8], at: usize) {
     layers.fragment = fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0;
     layers.later_fragment = fragment & FRAGMENT_OFFSET != 0;
     layers.parse_transport(at + header_len, raw[9], at + total);
+}
+
+/// Header bits to write; a set mask bit means write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    pub src: u32,
+    pub src_mask: u32,
+    pub dst: u32,
+    pub dst_mask: u32,
+    pub tos: u8,
+    pub tos_mask: u8,
+    pub ttl: Option<u8>,
+    pub proto: Option<u8>,
+}
+
+/// Writes header bits and keeps header and transport checksum in step.
+#[inline]
+pub fn set(frame: &mut [u8], layers: &Layers, offload: &Offload, change: &Change) {
+    let Some(raw) = view_mut::<HEADER_LEN>(frame, usize::from(layers.l3)) else {
+        return;
+    };
+    let word = |raw: &[u8; HEADER_LEN], at: usize| u16::from_be_bytes([raw[at], raw[at + 1]]);
+    let long = |raw: &[u8; HEADER_LEN], at: usize| {
+        u32::from_be_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]])
+    };
+    let (old_tos, old_ttl) = (word(raw, 0), word(raw, TTL_AT));
+    let (old_src, old_dst) = (long(raw, ADDRESSES_AT), long(raw, ADDRESSES_AT + 4));
+    let old_proto = raw[TTL_AT + 1];
+
+    let src = merge(old_src, change.src, change.src_mask);
+    let dst = merge(old_dst, change.dst, change.dst_mask);
+    raw[TOS_AT] = merge(raw[TOS_AT], change.tos, change.tos_mask);
+    raw[TTL_AT] = change.ttl.unwrap_or(raw[TTL_AT]);
+    raw[TTL_AT + 1] = change.proto.unwrap_or(old_proto);
+    let [a, b, c, d] = src.to_be_bytes();
+    let [e, f, g, h] = dst.to_be_bytes();
+    if let Some(both) = raw.last_chunk_mut() {
+        *both = [a, b, c, d, e, f, g, h];
+    }
+
+    let addresses = checksum::add(
+        checksum::delta32(old_src, src),
+        checksum::delta32(old_dst, dst),
+    );
+    let rest = checksum::add(
+        checksum::delta16(old_tos, word(raw, 0)),
+        checksum::delta16(old_ttl, word(raw, TTL_AT)),
+    );
+    let header = checksum::update(word(raw, CHECKSUM_AT), checksum::add(addresses, rest));
+    [raw[10], raw[11]] = header.to_be_bytes();
+
+    let proto = checksum::delta16(u16::from(old_proto), u16::from(raw[TTL_AT + 1]));
+    let pseudo = checksum::add(addresses, proto);
+    transport::pseudo_changed(frame, layers, offload, pseudo);
+}
+
+/// Writes the TTL of the header at `at`.
+pub fn set_ttl(frame: &mut [u8], at: usize, ttl: u8) {
+    if let Some(raw) = view_mut::<HEADER_LEN>(frame, at) {
+        write_ttl(raw, ttl);
+    }
+}
+
+/// Decrements the TTL of the header at `at`; `false`, and no change, if it is 0 or 1.
+#[inline]
+pub fn dec_ttl(frame: &mut [u8], at: usize) -> bool {
+    let Some(raw) = view_mut::<HEADER_LEN>(frame, at) else {
+        return true;
+    };
+    if raw[TTL_AT] <= 1 {
+        return false;
+    }
+    write_ttl(raw, raw[TTL_AT] - 1);
+    true
+}
+
+#[inline]
+fn write_ttl(raw: &mut [u8; HEADER_LEN], ttl: u8) {
+    let old = u16::from_be_bytes([raw[TTL_AT], raw[TTL_AT + 1]]);
+    raw[TTL_AT] = ttl;
+    let new = u16::from_be_bytes([raw[TTL_AT], raw[TTL_AT + 1]]);
+    let field = u16::from_be_bytes([raw[CHECKSUM_AT], raw[CHECKSUM_AT + 1]]);
+    let sum = checksum::update16(field, old, new);
+    [raw[CHECKSUM_AT], raw[CHECKSUM_AT + 1]] = sum.to_be_bytes();
+}
+
+/// Computes the checksum of the header at `at` anew; for headers that this switch builds.
+pub fn fill_checksum(frame: &mut [u8], at: usize) {
+    let Some(len) = frame.get(at).map(|first| usize::from(first & 0xf) * 4) else {
+        return;
+    };
+    let Some(header) = frame.get_mut(at..at + len) else {
+        return;
+    };
+    super::number::put_be16(header, CHECKSUM_AT, 0);
+    let sum = checksum::finish(checksum::sum(header));
+    super::number::put_be16(header, CHECKSUM_AT, sum);
 }

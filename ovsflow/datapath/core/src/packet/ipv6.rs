@@ -1,10 +1,19 @@
 //! IPv6 headers and their extension headers.  Source: RFC 8200; AH: RFC 4302.
 
 use super::layers::{L3, Layers};
-use super::number::view;
+use super::number::{merge, view, view_mut};
+use super::{Offload, checksum, transport};
 
 /// Length of the fixed header.
 pub const HEADER_LEN: usize = 40;
+/// Where the payload's length stands.
+pub const LENGTH_AT: usize = 4;
+/// Where the type of what follows stands.
+pub const NEXT_HEADER_AT: usize = 6;
+/// Where the hop limit stands.
+pub const HOP_LIMIT_AT: usize = 7;
+/// Where source and destination stand.
+pub const ADDRESSES_AT: usize = 8;
 /// Extension headers that are looked behind; a longer chain ends the walk.
 pub const MAX_EXTENSIONS: usize = 16;
 
@@ -87,4 +96,87 @@ fn skip_extensions(
         }
     }
     None
+}
+
+/// IPv6 header bits to write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    pub src: u128,
+    pub src_mask: u128,
+    pub dst: u128,
+    pub dst_mask: u128,
+    pub traffic_class: u8,
+    pub traffic_class_mask: u8,
+    pub label: u32,
+    pub label_mask: u32,
+    pub hop_limit: Option<u8>,
+    pub proto: Option<u8>,
+}
+
+/// Writes header bits and keeps the transport checksum in step.
+///
+/// While a routing header has segments left the destination is not the one that the transport
+/// checksum covers.  The protocol is only written where no extension header stands before it.
+#[inline]
+pub fn set(frame: &mut [u8], layers: &Layers, offload: &Offload, change: &Change) {
+    let l3 = usize::from(layers.l3);
+    let Some(raw) = view_mut::<HEADER_LEN>(frame, l3) else {
+        return;
+    };
+    let word = u32::from_be_bytes([raw[0], raw[1], raw[2], raw[3]]);
+    let value = u32::from(change.traffic_class) << 20 | change.label & 0xf_ffff;
+    let mask = u32::from(change.traffic_class_mask) << 20 | change.label_mask & 0xf_ffff;
+    [raw[0], raw[1], raw[2], raw[3]] = merge(word, value, mask).to_be_bytes();
+    raw[HOP_LIMIT_AT] = change.hop_limit.unwrap_or(raw[HOP_LIMIT_AT]);
+
+    let mut pseudo = 0;
+    if let Some(proto) = change.proto
+        && usize::from(layers.l4) == l3 + HEADER_LEN
+    {
+        let old = raw[NEXT_HEADER_AT];
+        raw[NEXT_HEADER_AT] = proto;
+        pseudo = checksum::delta16(u16::from(old), u16::from(proto));
+    }
+    if change.src_mask != 0 {
+        pseudo = checksum::add(pseudo, set_address(raw, 8, change.src, change.src_mask));
+    }
+    if change.dst_mask != 0 {
+        let delta = set_address(raw, 24, change.dst, change.dst_mask);
+        if !layers.source_routed {
+            pseudo = checksum::add(pseudo, delta);
+        }
+    }
+    transport::pseudo_changed(frame, layers, offload, pseudo);
+}
+
+/// Writes bits of the address at `at` (8 or 24); what the sum grew by.
+#[inline]
+fn set_address(raw: &mut [u8; HEADER_LEN], at: usize, value: u128, mask: u128) -> u16 {
+    let Some(field) = view_mut::<16>(raw, at) else {
+        return 0;
+    };
+    let old = u128::from_be_bytes(*field);
+    let new = merge(old, value, mask);
+    *field = new.to_be_bytes();
+    checksum::delta128(old, new)
+}
+
+/// Writes the hop limit of the header at `at`.
+pub fn set_hop_limit(frame: &mut [u8], at: usize, hop_limit: u8) {
+    if let Some(field) = frame.get_mut(at + HOP_LIMIT_AT) {
+        *field = hop_limit;
+    }
+}
+
+/// Decrements the hop limit of the header at `at`; `false`, and no change, if it is 0 or 1.
+#[inline]
+pub fn dec_hop_limit(frame: &mut [u8], at: usize) -> bool {
+    match frame.get_mut(at + HOP_LIMIT_AT) {
+        Some(0 | 1) => false,
+        Some(hop_limit) => {
+            *hop_limit -= 1;
+            true
+        }
+        None => true,
+    }
 }

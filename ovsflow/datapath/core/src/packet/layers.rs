@@ -92,6 +92,27 @@ impl Layers {
         layers
     }
 
+    /// Finds the headers of an Ethernet frame that starts at `start` of `bytes`; offsets count from
+    /// the first of `bytes`.
+    pub fn parse_frame_at(bytes: &[u8], start: usize) -> Self {
+        let mut layers = Self::parse_frame(bytes.get(start..).unwrap_or(&[]));
+        let Ok(by) = u16::try_from(start) else {
+            return Self::default();
+        };
+        layers.end += u32::from(by);
+        for offset in [
+            &mut layers.type_at,
+            &mut layers.tag,
+            &mut layers.l3,
+            &mut layers.l4,
+        ] {
+            if *offset != 0 {
+                *offset = offset.saturating_add(by);
+            }
+        }
+        layers
+    }
+
     /// Finds the headers of an IP datagram that starts at `at`, its version read from its first bits.
     /// Used below a label stack, which does not tell what it carries.
     pub fn parse_network(frame: &[u8], at: usize) -> Self {

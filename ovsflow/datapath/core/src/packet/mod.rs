@@ -11,6 +11,7 @@ mod tunnel_config;
 pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+pub mod gso;
 pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
@@ -19,7 +20,9 @@ pub mod mpls;
 pub mod number;
 pub mod sctp;
 pub mod tcp;
+pub mod transport;
 pub mod udp;
+pub mod vxlan;
 
 pub use buffer::{HEADROOM, LARGE_FRAME, Packet, Pool};
 pub use layers::Layers;
