@@ -107,8 +107,9 @@ fn rewrite_all(rewrites: &[DpAction], packet: &mut Packet) -> Result<(), usize> 
     let mut layers = None;
     for (index, action) in rewrites.iter().enumerate() {
         let passed = match action {
-            DpAction::DecTtl { .. } => rewrite::dec_ttl(packet, &mut layers),
-            DpAction::DecMplsTtl { .. } => rewrite::dec_mpls_ttl(packet, &mut layers),
+            DpAction::DecTtl { .. } | DpAction::DecMplsTtl { .. } => {
+                dec_ttl(action, packet, &mut layers)
+            }
             DpAction::SetQueue(queue) => {
                 packet.queue = *queue;
                 true
@@ -192,6 +193,7 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
             if index < actions.len() {
                 if let DpAction::Controller(out) = action
                     && packet.offload.checksum.is_none()
+                    && packet.offload.gso.is_none()
                 {
                     sink.controller(out, &packet);
                     continue;
@@ -211,16 +213,10 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
                 MeterVerdict::Drop => return sink.drop(DropReason::Meter, packet),
                 MeterVerdict::Remark(levels) => rewrite::remark(&mut packet, &mut layers, levels),
             },
-            DpAction::DecTtl { skip_to, expired } => {
-                if !rewrite::dec_ttl(&mut packet, &mut layers) {
+            DpAction::DecTtl { skip_to, expired } | DpAction::DecMplsTtl { skip_to, expired } => {
+                if !dec_ttl(action, &mut packet, &mut layers) {
                     reason = expire(expired.as_ref(), &packet, sink);
                     // Backwards would be for ever.
-                    index = index.max(usize::from(*skip_to));
-                }
-            }
-            DpAction::DecMplsTtl { skip_to, expired } => {
-                if !rewrite::dec_mpls_ttl(&mut packet, &mut layers) {
-                    reason = expire(expired.as_ref(), &packet, sink);
                     index = index.max(usize::from(*skip_to));
                 }
             }
@@ -238,6 +234,16 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
         sink.pool().give(packet);
     } else {
         sink.drop(reason, packet);
+    }
+}
+
+/// Decrements the TTL that `action` means; `false`, and no change, if it ran out.
+#[inline]
+fn dec_ttl(action: &DpAction, packet: &mut Packet, layers: &mut Option<Layers>) -> bool {
+    if matches!(action, DpAction::DecTtl { .. }) {
+        rewrite::dec_ttl(packet, layers)
+    } else {
+        rewrite::dec_mpls_ttl(packet, layers)
     }
 }
 

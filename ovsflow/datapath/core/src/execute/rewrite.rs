@@ -103,12 +103,8 @@ fn set(header: &SetHeader, packet: &mut Packet, layers: &Layers) {
     let offload = packet.offload;
     let frame = packet.bytes_mut();
     match header {
-        SetHeader::Ethernet {
-            dst,
-            dst_mask,
-            src,
-            src_mask,
-        } => ethernet::set_addresses(frame, *dst, *dst_mask, *src, *src_mask),
+        // Needs no layers, and was written before they were looked for.
+        SetHeader::Ethernet { .. } => {}
         SetHeader::EtherType(ethertype) => {
             if layers.type_at != 0 {
                 number::put_be16(frame, usize::from(layers.type_at), *ethertype);
@@ -129,27 +125,10 @@ fn set(header: &SetHeader, packet: &mut Packet, layers: &Layers) {
                 ethernet::set_pbb(frame, usize::from(layers.tag), *itag, *mask);
             }
         }
-        SetHeader::Ipv4 {
-            src,
-            src_mask,
-            dst,
-            dst_mask,
-            tos,
-            tos_mask,
-            ttl,
-            proto,
-        } => {
-            if layers.l3_kind == L3::Ipv4 {
-                let change = ipv4::Change {
-                    src: *src,
-                    src_mask: *src_mask,
-                    dst: *dst,
-                    dst_mask: *dst_mask,
-                    tos: *tos,
-                    tos_mask: *tos_mask,
-                    ttl: *ttl,
-                    proto: *proto,
-                };
+        SetHeader::Ipv4 { .. } => {
+            if layers.l3_kind == L3::Ipv4
+                && let Some(change) = ipv4_change(header)
+            {
                 ipv4::set(frame, layers, &offload, &change);
             }
         }
@@ -178,6 +157,33 @@ fn set(header: &SetHeader, packet: &mut Packet, layers: &Layers) {
             icmp::set_neighbour(frame, layers, &offload, change);
         }
     }
+}
+
+#[inline]
+fn ipv4_change(header: &SetHeader) -> Option<ipv4::Change> {
+    let SetHeader::Ipv4 {
+        src,
+        src_mask,
+        dst,
+        dst_mask,
+        tos,
+        tos_mask,
+        ttl,
+        proto,
+    } = *header
+    else {
+        return None;
+    };
+    Some(ipv4::Change {
+        src,
+        src_mask,
+        dst,
+        dst_mask,
+        tos,
+        tos_mask,
+        ttl,
+        proto,
+    })
 }
 
 /// Whether writing `header` may change what follows it.

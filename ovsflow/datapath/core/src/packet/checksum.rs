@@ -197,6 +197,8 @@ pub mod crc32c {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use proptest::prelude::*;
 
     use super::*;
@@ -226,12 +228,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sum_agrees_with_the_naive_one(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn test_sum_agrees_with_the_naive_one(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert_eq!(sum(&bytes), naive(&bytes));
         }
 
         #[test]
-        fn updates_agree_with_a_full_sum(
+        fn test_updates_agree_with_a_full_sum(
             mut bytes in proptest::collection::vec(any::<u8>(), 32..64),
             new in any::<u128>(),
         ) {
@@ -244,7 +246,7 @@ mod tests {
         }
 
         #[test]
-        fn crc_agrees_with_the_naive_one(
+        fn test_crc_agrees_with_the_naive_one(
             mut bytes in proptest::collection::vec(any::<u8>(), 4..600),
             at in 0_usize..600,
             changed in any::<u32>(),
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn known_values() {
+    fn test_known_values_come_out() {
         // RFC 1071 §3.
         assert_eq!(
             sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]),

@@ -214,3 +214,126 @@ impl Layers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Addresses, then what follows.
+    fn frame(rest: &[&[u8]]) -> Vec<u8> {
+        [&[0x02; 12][..], &rest.concat()].concat()
+    }
+
+    const UDP_V4: [u8; 28] = [
+        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 7, 0, 7, 0, 8, 0, 0,
+    ];
+
+    #[test]
+    fn test_headers_are_found_behind_what_stands_in_front() {
+        let snap = [0, 36, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+        // What is in front of IPv4 and UDP, then the expected tags, type_at and l3.
+        let cases: [(&str, &[u8], u8, u16, u16); 5] = [
+            ("nothing", &[8, 0], 0, 12, 14),
+            ("a tag", &[0x81, 0, 0, 5, 8, 0], 1, 16, 18),
+            (
+                "two tags",
+                &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0],
+                2,
+                20,
+                22,
+            ),
+            ("SNAP", &snap, 0, 20, 22),
+            (
+                "a tag and SNAP",
+                &[&[0x81, 0, 0, 5][..], &snap].concat(),
+                1,
+                24,
+                26,
+            ),
+        ];
+        for (name, front, vlan_tags, type_at, l3) in cases {
+            let layers = Layers::parse_frame(&frame(&[front, &UDP_V4]));
+            let expected = Layers {
+                ethertype: 0x0800,
+                type_at,
+                vlan_tags,
+                l3_kind: L3::Ipv4,
+                l4_kind: L4::Udp,
+                ip_proto: 17,
+                l3,
+                l4: l3 + 20,
+                end: u32::from(l3) + 28,
+                ..Layers::default()
+            };
+            assert_eq!(layers, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn test_a_header_that_lies_or_is_cut_ends_the_walk() {
+        let mut long = UDP_V4;
+        long[3] = 29;
+        let mut short = UDP_V4;
+        short[0] = 0x44;
+        let mut later = UDP_V4;
+        later[7] = 1;
+        let three_tags = [0x81, 0, 0, 1, 0x81, 0, 0, 2, 0x81, 0, 0, 3, 8, 0];
+        let cases: [(&str, &[&[u8]], L3, L4); 6] = [
+            (
+                "total length past the end",
+                &[&[8, 0], &long],
+                L3::None,
+                L4::None,
+            ),
+            (
+                "header shorter than the fixed part",
+                &[&[8, 0], &short],
+                L3::None,
+                L4::None,
+            ),
+            ("later fragment", &[&[8, 0], &later], L3::Ipv4, L4::None),
+            ("three tags", &[&three_tags, &UDP_V4], L3::None, L4::None),
+            (
+                "802.3 without SNAP",
+                &[&[0, 28], &UDP_V4],
+                L3::None,
+                L4::None,
+            ),
+            ("addresses only", &[], L3::None, L4::None),
+        ];
+        for (name, rest, l3, l4) in cases {
+            let layers = Layers::parse_frame(&frame(rest));
+            assert_eq!((layers.l3_kind, layers.l4_kind), (l3, l4), "{name}");
+        }
+    }
+
+    #[test]
+    fn test_ipv6_extension_headers_are_walked() {
+        // Next header and bytes of the chain, then transport, fragment, later, routed.
+        let udp = [0, 7, 0, 7, 0, 8, 0, 0];
+        let hop = [17, 0, 1, 4, 0, 0, 0, 0];
+        let routing = [17, 0, 4, 1, 0, 0, 0, 0];
+        let first = [17, 0, 0, 1, 0, 0, 0, 9];
+        let later = [17, 0, 0, 8, 0, 0, 0, 9];
+        let authentication = [17, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+        let beyond = [17, 9, 0, 0, 0, 0, 0, 0];
+        type Case<'a> = (&'a str, u8, &'a [u8], L4, [bool; 3]);
+        let cases: [Case; 6] = [
+            ("hop by hop", 0, &hop, L4::Udp, [false, false, false]),
+            ("source route", 43, &routing, L4::Udp, [false, false, true]),
+            ("first fragment", 44, &first, L4::Udp, [true, false, false]),
+            ("later fragment", 44, &later, L4::None, [true, true, false]),
+            ("authentication", 51, &authentication, L4::Udp, [false; 3]),
+            ("options past the end", 60, &beyond, L4::None, [false; 3]),
+        ];
+        for (name, next, chain, l4, flags) in cases {
+            let len = (chain.len() + udp.len()) as u8;
+            let fixed = [0x60, 0, 0, 0, 0, len, next, 64];
+            let layers =
+                Layers::parse_frame(&frame(&[&[0x86, 0xdd], &fixed, &[1; 32], chain, &udp]));
+            assert_eq!(layers.l4_kind, l4, "{name}");
+            let found = [layers.fragment, layers.later_fragment, layers.source_routed];
+            assert_eq!(found, flags, "{name}");
+        }
+    }
+}

@@ -5,6 +5,8 @@
 
 mod buffer;
 mod offload;
+#[cfg(test)]
+pub(crate) mod sample;
 mod tunnel;
 mod tunnel_config;
 

@@ -143,3 +143,79 @@ pub fn decapsulate_ecn(packet: &mut Packet, outer_tos: u8) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::sample::{self, Random, Shape};
+
+    #[test]
+    fn test_headers_are_read_and_built() {
+        let policy = Policy {
+            id: 0x0102,
+            flags: 0x48,
+        };
+        // Bytes, VNI and policy; the second is from the group policy draft's figure.
+        let cases = [
+            ([0x08, 0, 0, 0, 0, 0, 7, 0], 7, None),
+            ([0x08, 0, 0, 0, 0xff, 0xff, 0xff, 0], 0xff_ffff, None),
+            ([0x88, 0x48, 1, 2, 0, 1, 0, 0], 0x100, Some(policy)),
+        ];
+        for (bytes, vni, policy) in cases {
+            let datagram = [&bytes[..], &[0; 14]].concat();
+            let header = Header { vni, policy };
+            assert_eq!(Header::parse(&datagram, true), Ok(header));
+            assert_eq!(header.build(), bytes);
+        }
+    }
+
+    #[test]
+    fn test_a_header_that_may_mean_something_else_is_refused() {
+        use DropReason::{VxlanFlags, VxlanReserved, VxlanTooShort};
+        let cases = [
+            ("no I flag", [0x00, 0, 0, 0, 0, 0, 7, 0], VxlanFlags),
+            ("another flag", [0x0c, 0, 0, 0, 0, 0, 7, 0], VxlanFlags),
+            ("policy unasked", [0x88, 0, 0, 1, 0, 0, 7, 0], VxlanFlags),
+            ("reserved byte", [0x08, 0, 0, 0, 0, 0, 7, 1], VxlanReserved),
+            ("reserved word", [0x08, 0, 1, 0, 0, 0, 7, 0], VxlanReserved),
+        ];
+        for (name, bytes, reason) in cases {
+            let datagram = [&bytes[..], &[0; 14]].concat();
+            assert_eq!(Header::parse(&datagram, false), Err(reason), "{name}");
+            let short = Header::parse(&datagram[..21], false);
+            assert_eq!(short, Err(VxlanTooShort), "{name}");
+        }
+    }
+
+    #[test]
+    fn test_congestion_outside_reaches_the_inner_packet_or_loses_it() {
+        // Outer ECN, inner ECN, what becomes of the inner one.
+        let cases = [
+            (0, 1, Some(1)),
+            (1, 2, Some(2)),
+            (3, 0, None),
+            (3, 1, Some(3)),
+            (3, 2, Some(3)),
+            (3, 3, Some(3)),
+        ];
+        let mut random = Random::new(1);
+        for (outer, inner, expected) in cases {
+            for v6 in [false, true] {
+                let mut frame = Shape::plain(v6, 6, vec![1, 2, 3]).build(&mut random);
+                // The traffic class straddles bytes 0 and 1 of IPv6.
+                let at = 15;
+                let (shift, mask) = if v6 { (4, 0xcf) } else { (0, 0xfc) };
+                frame[at] = frame[at] & mask | inner << shift;
+                sample::fill(&mut frame);
+                let mut packet = Packet::from_frame(&frame);
+                assert_eq!(decapsulate_ecn(&mut packet, outer), expected.is_some());
+                let after = packet.bytes()[at] >> shift & 3;
+                assert_eq!(after, expected.unwrap_or(inner), "{outer} {inner} {v6}");
+                assert_eq!(sample::check(packet.bytes()), Ok(()));
+            }
+        }
+        let mut arp = Packet::from_frame(&[0xff; 60]);
+        assert!(decapsulate_ecn(&mut arp, 3));
+        assert_eq!([0, 1, 2, 3].map(outer_ecn), [0, 1, 2, 2]);
+    }
+}

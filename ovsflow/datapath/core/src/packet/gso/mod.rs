@@ -47,8 +47,12 @@ pub fn complete_checksum(packet: &mut Packet) {
     }
     // The field holds the pseudo-header's sum, so it takes part as it is.
     let sum = checksum::finish(checksum::sum(segment));
-    // Zero and 0xffff are the same number; only UDP gives zero a meaning of its own.
-    number::put_be16(segment, offset, udp::non_zero(sum));
+    let is_udp = offset == udp::CHECKSUM_AT;
+    number::put_be16(
+        segment,
+        offset,
+        if is_udp { udp::non_zero(sum) } else { sum },
+    );
 }
 
 /// How many frames a packet stands for.

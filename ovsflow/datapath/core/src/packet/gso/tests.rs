@@ -1,1 +1,263 @@
+//! Cutting and merging are each other's inverse, and lose no mistake on the way.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
+use super::*;
+use crate::packet::sample::{self, Random, Shape};
+use crate::packet::{Batch, Offload};
+
+fn pool() -> Pool {
+    Pool::new(70_000, 0)
+}
+
+/// The frames that a random super-frame stands for.
+fn train(random: &mut Random) -> Vec<Vec<u8>> {
+    let len = 1 + random.below(4000);
+    let payload = random.bytes(len);
+    let proto = random.pick(&[6, 17]);
+    let mut shape = Shape::plain(random.one_in(2), proto, payload);
+    shape.tags = random.pick(&[vec![], vec![0x8100], vec![0x88a8, 0x8100]]);
+    let mut frame = shape.build(random);
+    if proto == 6 && random.one_in(2) {
+        // FIN and PSH, which only the last segment keeps.
+        let l4 = frame.len() - shape.payload.len() - 32;
+        frame[l4 + 13] |= 0x09;
+        sample::fill(&mut frame);
+    }
+    let packet = sample::super_frame(&frame, 100 + random.below(900) as u16);
+    cut(packet)
+}
+
+fn cut(packet: Packet) -> Vec<Vec<u8>> {
+    let mut out = Batch::new();
+    segment(Box::new(packet), &mut pool(), &mut out).unwrap();
+    out.iter().map(|packet| packet.bytes().to_vec()).collect()
+}
+
+fn batch(frames: &[Vec<u8>]) -> Batch {
+    let packet = |frame: &Vec<u8>| {
+        let mut packet = Packet::with_capacity(70_000);
+        packet.set_frame(frame);
+        Box::new(packet)
+    };
+    frames.iter().map(packet).collect()
+}
+
+fn cut_all(batch: Batch) -> Vec<Vec<u8>> {
+    batch.into_iter().flat_map(|packet| cut(*packet)).collect()
+}
+
+#[test]
+fn test_segments_have_right_checksums_and_consecutive_sequence_numbers() {
+    let mut random = Random::new(1);
+    for v6 in [false, true] {
+        let payload = random.bytes(2500);
+        let frame = Shape::plain(v6, 6, payload.clone()).build(&mut random);
+        let header = frame.len() - payload.len();
+        let sequence = |frame: &[u8]| number::be32(frame, header - 32 + 4).unwrap();
+        let first = sequence(&frame);
+        let segments = cut(sample::super_frame(&frame, 1000));
+        assert_eq!(segments.len(), 3);
+        let mut joined = Vec::<u8>::new();
+        for (index, segment) in segments.iter().enumerate() {
+            assert_eq!(sample::check(segment), Ok(()));
+            assert_eq!(sequence(segment), first.wrapping_add(1000 * index as u32));
+            joined.extend(&segment[header..]);
+        }
+        assert_eq!(joined, payload);
+    }
+}
+
+#[test]
+fn test_cutting_a_merged_train_gives_the_train() {
+    for case in 0..3_000 {
+        let mut random = Random::new(2 << 32 | case);
+        let frames = train(&mut random);
+        let mut merged = batch(&frames);
+        coalesce(&mut merged, &mut pool());
+        assert_eq!(merged.len(), 1, "{} frames", frames.len());
+        assert_eq!(merged[0].offload.gso.is_some(), frames.len() > 1);
+        assert_eq!(cut_all(merged), frames);
+    }
+}
+
+#[test]
+fn test_flows_that_cross_keep_their_own_order() {
+    for case in 0..2_000 {
+        let mut random = Random::new(3 << 32 | case);
+        let mut flows: Vec<_> = (0..3).map(|_| train(&mut random)).collect();
+        for flow in &mut flows {
+            // A frame that was damaged on its way, one that was lost, two that were swapped.
+            let at = random.below(flow.len());
+            match random.below(4) {
+                0 => *flow[at].last_mut().unwrap() ^= 0x40,
+                1 => drop(flow.remove(at)),
+                2 => flow.swap(0, at),
+                _ => {}
+            }
+        }
+        let mut mixed = Vec::new();
+        let mut left = flows.clone();
+        while left.iter().any(|flow| !flow.is_empty()) {
+            let flow = random.below(3);
+            if !left[flow].is_empty() {
+                mixed.push(left[flow].remove(0));
+            }
+        }
+        let mut merged = batch(&mixed);
+        coalesce(&mut merged, &mut pool());
+        let after = cut_all(merged);
+        // Flows are told apart by their random Ethernet addresses.
+        for flow in flows.iter().filter(|flow| !flow.is_empty()) {
+            let mine: Vec<_> = after
+                .iter()
+                .filter(|frame| frame[..12] == flow[0][..12])
+                .collect();
+            assert_eq!(mine, flow.iter().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn test_a_wrong_checksum_is_not_laundered() {
+    let mut random = Random::new(4);
+    let payload = random.bytes(3000);
+    for proto in [6, 17] {
+        let frame = Shape::plain(false, proto, payload.clone()).build(&mut random);
+        let mut frames = cut(sample::super_frame(&frame, 1000));
+        frames[1][700] ^= 1;
+        let mut merged = batch(&frames);
+        coalesce(&mut merged, &mut pool());
+        let after = cut_all(merged);
+        assert_eq!(after, frames);
+        assert!(sample::check(&after[1]).is_err());
+    }
+}
+
+#[test]
+fn test_checksums_left_to_fill_in_are_recognised_and_merged() {
+    let mut random = Random::new(5);
+    for v6 in [false, true] {
+        let payload = random.bytes(3000);
+        let frame = Shape::plain(v6, 6, payload).build(&mut random);
+        let frames = cut(sample::super_frame(&frame, 1000));
+        let unmarked: Vec<_> = frames
+            .iter()
+            .map(|frame| sample::partial(frame).bytes().to_vec())
+            .collect();
+        for frame in &unmarked {
+            let mut packet = Packet::from_frame(frame);
+            assert!(crate::packet::transport::mark_partial(&mut packet));
+            complete_checksum(&mut packet);
+            assert_eq!(sample::check(packet.bytes()), Ok(()));
+        }
+        let mut merged = batch(&unmarked);
+        coalesce(&mut merged, &mut pool());
+        assert_eq!(merged.len(), 1);
+        assert_eq!(cut_all(merged), frames);
+    }
+}
+
+#[test]
+fn test_a_train_in_one_buffer_merges_in_place() {
+    for case in 0..2_000 {
+        let mut random = Random::new(6 << 32 | case);
+        let frames = train(&mut random);
+        let tunnel = random.bytes(8);
+        let buffer: Vec<u8> = frames
+            .iter()
+            .flat_map(|frame| tunnel.iter().chain(frame))
+            .copied()
+            .collect();
+        let stride = frames[0].len() + 8;
+        let mut packet = Packet::from_frame(&buffer);
+        let merged = merge_train(&mut packet, 8, stride);
+        assert_eq!(merged, frames.len() > 1);
+        if merged {
+            assert_eq!(cut(packet), frames);
+        } else {
+            assert_eq!(packet.bytes(), buffer);
+        }
+        let mut damaged = buffer.clone();
+        let at = random.below(damaged.len());
+        damaged[at] ^= 1 << random.below(8);
+        let mut packet = Packet::from_frame(&damaged);
+        if merge_train(&mut packet, 8, stride) {
+            // Bits of the tunnel header that are the same in all, or of headers that no checksum
+            // covers, cannot be: there is one copy that differs.
+            panic!("merged with byte {at} damaged");
+        }
+        assert_eq!(packet.bytes(), damaged);
+    }
+}
+
+#[test]
+fn test_the_checksum_of_sctp_is_a_crc() {
+    let mut random = Random::new(7);
+    let payload = random.bytes(33);
+    let right = Shape::plain(false, 132, payload).build(&mut random);
+    let l4 = 34;
+    let mut frame = right.clone();
+    frame[l4 + 8..l4 + 12].fill(0);
+    let mut packet = Packet::from_frame(&frame);
+    packet.offload.checksum = Some(Checksum {
+        start: l4 as u16,
+        offset: 8,
+    });
+    complete_checksum(&mut packet);
+    assert_eq!(packet.bytes(), right);
+    assert_eq!(packet.offload, Offload::default());
+}
+
+#[test]
+fn test_a_tunnels_super_frame_is_cut_with_its_outer_headers() {
+    for case in 0..500 {
+        let mut random = Random::new(8 << 32 | case);
+        let len = 1 + random.below(3000);
+        let payload = random.bytes(len);
+        let inner = Shape::plain(random.one_in(2), 6, payload).build(&mut random);
+        let size = 500 + random.below(500) as u16;
+        let mut vxlan = vec![8, 0, 0, 0, 0, 0, 7, 0];
+        vxlan.extend(sample::super_frame(&inner, size).bytes());
+        let mut outer = Shape::plain(random.one_in(2), 17, vxlan);
+        outer.no_checksum = !outer.v6 && random.one_in(2);
+        let frame = outer.build(&mut random);
+        let inner_at = frame.len() - inner.len();
+        // As a kernel leaves it: the outer checksum field holds its pseudo-header's sum.
+        let mut packet = if outer.no_checksum {
+            Packet::from_frame(&frame)
+        } else {
+            sample::partial(&frame)
+        };
+        let inner_offload = sample::super_frame(&inner, size).offload;
+        packet.offload = inner_offload;
+        if let Some(left) = &mut packet.offload.checksum {
+            left.start += inner_at as u16;
+        }
+        let expected = cut(sample::super_frame(&inner, size));
+        let segments = cut(packet);
+        assert_eq!(segments.len(), expected.len());
+        for (segment, expected) in segments.iter().zip(&expected) {
+            assert_eq!(sample::check(segment), Ok(()), "case {case}");
+            assert_eq!(&segment[inner_at..], expected);
+        }
+    }
+}
+
+#[test]
+fn test_headers_can_be_had_without_the_payload() {
+    let mut random = Random::new(9);
+    let payload = random.bytes(2500);
+    let frame = Shape::plain(true, 17, payload).build(&mut random);
+    let packet = sample::super_frame(&frame, 1000);
+    let segmenter = Segmenter::new(&packet).unwrap();
+    let mut space = [0; 256];
+    for index in 0..segmenter.count() {
+        let header = segmenter
+            .write_header(index, packet.bytes(), &mut space)
+            .unwrap();
+        let mut segment = header.to_vec();
+        segment.extend(&packet.bytes()[segmenter.payload(index)]);
+        assert_eq!(sample::check(&segment), Ok(()));
+    }
+    assert_eq!(segment_count(&packet), 3);
+}
