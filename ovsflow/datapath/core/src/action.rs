@@ -62,14 +62,14 @@ pub enum DpAction {
     Clone(Arc<[DpAction]>),
     /// Picks one list by a hash of the packet.
     Select(Arc<SelectOut>),
+    /// Counts a packet for a bucket that its hash picked.
+    CountBucket { group: GroupId, bucket: u16 },
     /// Runs one of two lists by the packet's length.
     IfLarger {
         len: u16,
         larger: Arc<[DpAction]>,
         otherwise: Arc<[DpAction]>,
     },
-    /// Adds or refreshes a flow from this packet.
-    Learn(Arc<LearnOut>),
     /// Queue for the outputs that follow; 0 is the default queue.
     SetQueue(u32),
     /// Reads the packet's headers again and walks the tables from a frozen state.
@@ -152,8 +152,11 @@ pub struct ControllerOut {
     pub max_len: u16,
     /// Connections with this controller id.
     pub controller: u16,
-    /// Pipeline metadata at this point (in_port, tunnel, metadata, registers): bits outside are 0.
+    /// Pipeline metadata at this point (in_port, tunnel, metadata, registers): bits outside of
+    /// `written` are 0 here and the packet's own.
     pub metadata: Box<crate::flow::FlowKey>,
+    /// Bits of `metadata` that the walk decided.
+    pub written: Box<crate::flow::FlowMask>,
     pub userdata: Box<[u8]>,
     pub meter: Option<MeterId>,
     /// The frozen pipeline of a pausing controller action.
@@ -170,12 +173,4 @@ pub struct SelectOut {
     /// For each hash slot (a power of two of them) the index of a bucket.
     pub slots: Box<[u16]>,
     pub buckets: Box<[Arc<[DpAction]>]>,
-}
-
-/// A learn action whose values are known but for those that the packet gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LearnOut {
-    pub learn: crate::openflow::action::Learn,
-    /// The flow's key at this point of the walk.
-    pub key: Box<crate::flow::FlowKey>,
 }

@@ -1,1 +1,320 @@
-//! What makes the second packet cheap.
+//! What makes the second packet cheap: one worker's cache from packets to translations.
+//!
+//! The pipeline keeps the *active mask*, the union of all bits that any rule looks at.  Two
+//! packets that agree under it get the same translation, so one set-associative table keyed by
+//! `key & active mask` is enough; the number of probes is one, whatever the traffic.  A key is
+//! stored compactly: only the words in which the mask has bits ([`Layout`]).
+//!
+//! Staleness goes by number.  Each entry carries the generation it was proved under; when the
+//! tables have moved on, [`Cache::probe`] says [`Probe::Stale`] and the caller proves it again for
+//! the packet at hand.  Nothing is ever searched for victims.  Only when the layout itself changes
+//! are the entries forgotten: each would have had to be proved again anyway.
+//!
+//! Counters live in the entry and are handed out as [`Spent`] when they are collected, when the
+//! entry is replaced, or when it gives way to another.
+//!
+//! Cost: a probe reads one line of signatures, then one key; with more than [`WAYS`] keys in a set
+//! the one unused for longest gives way.  An attacker does not know the hash's seed.
+
+mod layout;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use layout::{CompactKey, Layout};
+
+use crate::flow::FlowKey;
+use crate::time::Now;
+use crate::translate::Translation;
+
+/// Entries in a set.
+pub const WAYS: usize = 8;
+
+/// No entry, no group.
+pub const NONE: u32 = u32::MAX;
+
+/// One line of memory: what is in a set.
+#[repr(align(64))]
+#[derive(Clone, Debug)]
+struct Set {
+    /// Upper bits of the keys' hashes; 0 for an empty way.
+    signatures: [u16; WAYS],
+    entries: [u32; WAYS],
+}
+
+impl Set {
+    const EMPTY: Self = Self {
+        signatures: [0; WAYS],
+        entries: [NONE; WAYS],
+    };
+}
+
+/// A kind of packet, what to do with it, and what it has counted.
+#[derive(Debug)]
+pub struct Entry {
+    /// What to do.
+    pub translation: Arc<Translation>,
+    /// The generation under which `translation` was proved last.
+    pub generation: u64,
+    /// Since the counters were collected last.
+    pub packets: u64,
+    pub bytes: u64,
+    pub last_used: Now,
+    /// The group of the present batch that collects this entry's packets; [`NONE`] between batches.
+    pub group: u32,
+}
+
+/// Counters on their way to whom a translation credits.
+#[derive(Clone, Debug)]
+pub struct Spent {
+    pub translation: Arc<Translation>,
+    pub packets: u64,
+    pub bytes: u64,
+    pub last_used: Now,
+}
+
+/// The answer to a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// This entry, proved under the present generation.
+    Hit(u32),
+    /// This entry, to be proved again.
+    Stale(u32),
+    /// Not known.
+    Miss,
+}
+
+/// What the cache did since it was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CacheCounters {
+    pub hits: u64,
+    pub stale: u64,
+    pub misses: u64,
+    /// Entries that gave way to others.
+    pub evicted: u64,
+    /// Times that all entries were forgotten because the active mask changed.
+    pub rebuilt: u64,
+}
+
+/// One worker's cache.
+#[derive(Debug)]
+pub struct Cache {
+    layout: Layout,
+    sets: Vec<Set>,
+    entries: Vec<Entry>,
+    /// The compact keys, one behind the other, by entry number.
+    keys: Vec<u64>,
+    /// Entries with counters to collect.
+    used: Vec<u32>,
+    /// Counters of entries that are gone.
+    spent: Vec<Spent>,
+    pub counters: CacheCounters,
+}
+
+impl Cache {
+    /// A cache for `capacity` kinds of packets (a power of two, at least [`WAYS`]).
+    pub fn new(capacity: usize, seed: u64) -> Self {
+        let sets = (capacity / WAYS).next_power_of_two().max(1);
+        Self {
+            layout: Layout::new(seed),
+            sets: vec![Set::EMPTY; sets],
+            entries: Vec::new(),
+            keys: Vec::new(),
+            used: Vec::new(),
+            spent: Vec::new(),
+            counters: CacheCounters::default(),
+        }
+    }
+
+    /// How keys are made compact.
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Number of kinds of packets known.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Entries that fit.
+    pub fn capacity(&self) -> usize {
+        self.sets.len() * WAYS
+    }
+
+    /// The entry of this number.
+    #[inline]
+    pub fn entry(&self, index: u32) -> &Entry {
+        &self.entries[index as usize]
+    }
+
+    /// The entry of this number, to count or to prove again.
+    #[inline]
+    pub fn entry_mut(&mut self, index: u32) -> &mut Entry {
+        &mut self.entries[index as usize]
+    }
+
+    /// Makes the layout that of `active`; forgets all entries if that changes it.
+    pub fn set_active_mask(&mut self, active: &FlowKey) {
+        if self.layout.set_active(active) {
+            self.forget();
+        }
+    }
+
+    /// Takes in a translation's mask; forgets all entries if it has bits the layout lacks.
+    pub fn cover(&mut self, mask: &FlowKey) {
+        if self.layout.grow(mask) {
+            self.forget();
+        }
+    }
+
+    /// Looks a key up.
+    #[inline]
+    pub fn probe(&self, key: &CompactKey, generation: u64) -> Probe {
+        let set = &self.sets[self.set_of(key)];
+        let signature = signature(key);
+        let words = self.layout.len();
+        for way in 0..WAYS {
+            if set.signatures[way] != signature {
+                continue;
+            }
+            let index = set.entries[way];
+            let start = index as usize * words;
+            if self.keys[start..start + words] == key.words[..words] {
+                let proved = self.entries[index as usize].generation == generation;
+                return if proved {
+                    Probe::Hit(index)
+                } else {
+                    Probe::Stale(index)
+                };
+            }
+        }
+        Probe::Miss
+    }
+
+    /// Adds an entry for `key`, which must not be there; returns its number.
+    pub fn insert(
+        &mut self,
+        key: &CompactKey,
+        translation: Arc<Translation>,
+        generation: u64,
+        now: Now,
+    ) -> u32 {
+        let entry = Entry {
+            translation,
+            generation,
+            packets: 0,
+            bytes: 0,
+            last_used: now,
+            group: NONE,
+        };
+        let set = self.set_of(key);
+        let words = self.layout.len();
+        let free = self.sets[set].entries.iter().position(|&e| e == NONE);
+        let (way, index) = match free {
+            Some(way) => {
+                let index = self.entries.len() as u32;
+                self.entries.push(entry);
+                self.keys.extend_from_slice(&key.words[..words]);
+                (way, index)
+            }
+            None => {
+                let (way, index) = self.victim(set);
+                self.counters.evicted += 1;
+                self.bank(index);
+                self.entries[index as usize] = entry;
+                let start = index as usize * words;
+                self.keys[start..start + words].copy_from_slice(&key.words[..words]);
+                (way, index)
+            }
+        };
+        self.sets[set].signatures[way] = signature(key);
+        self.sets[set].entries[way] = index;
+        index
+    }
+
+    /// Gives an entry a new translation, proved under `generation`.
+    pub fn replace(&mut self, index: u32, translation: Arc<Translation>, generation: u64) {
+        self.bank(index);
+        let entry = self.entry_mut(index);
+        entry.translation = translation;
+        entry.generation = generation;
+    }
+
+    /// Counts packets of an entry.
+    #[inline]
+    pub fn count(&mut self, index: u32, packets: u64, bytes: u64, now: Now) {
+        let entry = &mut self.entries[index as usize];
+        if entry.packets == 0 {
+            self.used.push(index);
+        }
+        entry.packets += packets;
+        entry.bytes += bytes;
+        entry.last_used = now;
+    }
+
+    /// Hands out all counters that were not collected yet.
+    pub fn collect(&mut self, mut take: impl FnMut(Spent)) {
+        for index in std::mem::take(&mut self.used) {
+            self.bank(index);
+        }
+        for spent in self.spent.drain(..) {
+            take(spent);
+        }
+    }
+
+    /// Counters of entries that are gone, waiting for collection.
+    pub fn waiting(&self) -> usize {
+        self.spent.len()
+    }
+
+    /// Moves an entry's counters to those that wait for collection.
+    fn bank(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        if entry.packets != 0 {
+            self.spent.push(Spent {
+                translation: entry.translation.clone(),
+                packets: std::mem::take(&mut entry.packets),
+                bytes: std::mem::take(&mut entry.bytes),
+                last_used: entry.last_used,
+            });
+        }
+    }
+
+    /// The way of a full set whose entry is unused for longest; never one with packets in hand.
+    fn victim(&self, set: usize) -> (usize, u32) {
+        let set = &self.sets[set];
+        let ways = 0..WAYS;
+        let key = |way: &usize| {
+            let entry = &self.entries[set.entries[*way] as usize];
+            (entry.group != NONE, entry.last_used)
+        };
+        let way = ways.min_by_key(key).unwrap_or(0);
+        (way, set.entries[way])
+    }
+
+    fn forget(&mut self) {
+        for index in 0..self.entries.len() {
+            self.bank(index as u32);
+        }
+        self.used.clear();
+        self.entries.clear();
+        self.keys.clear();
+        self.sets.fill(Set::EMPTY);
+        self.counters.rebuilt += 1;
+    }
+
+    fn set_of(&self, key: &CompactKey) -> usize {
+        key.hash as usize & (self.sets.len() - 1)
+    }
+}
+
+/// The part of a hash that a set keeps; never 0.
+const fn signature(key: &CompactKey) -> u16 {
+    (key.hash >> 48) as u16 | 1
+}

@@ -15,9 +15,9 @@ mod tests;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::action::{ControllerOut, DpAction, LearnOut};
+use crate::action::{ControllerOut, DpAction};
 use crate::error::DropReason;
-use crate::openflow::action::MeterId;
+use crate::openflow::action::{GroupId, MeterId};
 use crate::packet::gso::{self, Segmenter};
 use crate::packet::{Batch, Layers, Packet, Pool, PortNo, ethernet};
 
@@ -54,8 +54,8 @@ pub trait Sink {
     /// Runs a packet past a meter; a super-frame counts as its segments.
     fn meter(&mut self, meter: MeterId, packet: &Packet) -> MeterVerdict;
 
-    /// Adds or refreshes the flow that `learn` describes.
-    fn learn(&mut self, learn: &Arc<LearnOut>, packet: &Packet);
+    /// Counts a packet for a bucket of a group that its hash picked.
+    fn count_bucket(&mut self, group: GroupId, bucket: u16, packet: &Packet);
 
     /// Takes a packet that is to walk the tables again from the frozen state `id`.
     fn recirculate(&mut self, id: u32, packet: Box<Packet>);
@@ -207,7 +207,9 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
         match action {
             DpAction::Drop(reason) => return sink.drop(*reason, packet),
             DpAction::SetQueue(queue) => packet.queue = *queue,
-            DpAction::Learn(learn) => sink.learn(learn, &packet),
+            DpAction::CountBucket { group, bucket } => {
+                sink.count_bucket(*group, *bucket, &packet);
+            }
             DpAction::Meter(meter) => match sink.meter(*meter, &packet) {
                 MeterVerdict::Pass => {}
                 MeterVerdict::Drop => return sink.drop(DropReason::Meter, packet),

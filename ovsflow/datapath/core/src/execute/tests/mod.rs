@@ -18,7 +18,7 @@ struct Recorder {
     told: Vec<Vec<u8>>,
     drops: Vec<DropReason>,
     recirculated: Vec<u32>,
-    learned: usize,
+    counted: usize,
     pool: Stock,
 }
 
@@ -65,8 +65,8 @@ impl Sink for Recorder {
         }
     }
 
-    fn learn(&mut self, _: &Arc<LearnOut>, _: &Packet) {
-        self.learned += 1;
+    fn count_bucket(&mut self, _: GroupId, _: u16, _: &Packet) {
+        self.counted += 1;
     }
 
     fn recirculate(&mut self, id: u32, packet: Box<Packet>) {
@@ -105,6 +105,7 @@ fn controller_out() -> Arc<ControllerOut> {
         max_len: 0xffff,
         controller: 0,
         metadata: Box::default(),
+        written: Box::default(),
         userdata: Box::default(),
         meter: None,
         continuation: None,

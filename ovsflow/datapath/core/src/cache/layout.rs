@@ -1,0 +1,132 @@
+//! Compact keys: the words of a key in which the active mask has bits, masked, with their hash.
+
+use crate::flow::extract::Depth;
+use crate::flow::{FlowKey, FlowMask, PACKET_WORDS};
+
+/// Which words a compact key has, and how they are masked.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Bits that the pipeline said are active.
+    active: FlowMask,
+    /// Those, and bits that translations turned out to depend on.
+    mask: FlowMask,
+    /// The words of `mask` that are not zero: index and mask.
+    words: Vec<(u8, u64)>,
+    depth: Depth,
+    seed: u64,
+}
+
+/// A key made compact.
+#[derive(Clone, Copy, Debug)]
+pub struct CompactKey {
+    pub words: [u64; PACKET_WORDS],
+    pub hash: u64,
+}
+
+impl Default for CompactKey {
+    fn default() -> Self {
+        Self {
+            words: [0; PACKET_WORDS],
+            hash: 0,
+        }
+    }
+}
+
+impl Layout {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut layout = Self {
+            active: FlowMask::default(),
+            mask: FlowMask::default(),
+            words: Vec::new(),
+            depth: Depth::Metadata,
+            seed,
+        };
+        layout.rebuild();
+        layout
+    }
+
+    /// Bits that tell packets apart.
+    pub const fn mask(&self) -> &FlowMask {
+        &self.mask
+    }
+
+    /// How deep a packet must be read to see them.
+    pub const fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// Number of words of a compact key.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether all packets are alike.
+    pub const fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Makes `key` compact.
+    #[inline]
+    pub fn compact(&self, key: &FlowKey, out: &mut CompactKey) {
+        let mut hash = self.seed;
+        for (place, &(word, mask)) in out.words.iter_mut().zip(&self.words) {
+            let value = key.words[usize::from(word)] & mask;
+            *place = value;
+            hash = fold(hash ^ value);
+        }
+        out.hash = hash;
+    }
+
+    /// Takes the pipeline's active mask; returns whether the layout changed.
+    pub(super) fn set_active(&mut self, active: &FlowMask) -> bool {
+        if self.active == *active {
+            return false;
+        }
+        // What translations added may be due to bits that are no longer active: begin anew then.
+        let shrinks = (0..PACKET_WORDS).any(|i| self.active.words[i] & !active.words[i] != 0);
+        self.active = active.clone();
+        let mask = if shrinks {
+            packet_part(active)
+        } else {
+            packet_part(&(&self.mask | active))
+        };
+        self.change(mask)
+    }
+
+    /// Adds bits; returns whether the layout changed.
+    pub(super) fn grow(&mut self, mask: &FlowMask) -> bool {
+        self.change(packet_part(&(&self.mask | mask)))
+    }
+
+    fn change(&mut self, mask: FlowMask) -> bool {
+        if mask == self.mask {
+            return false;
+        }
+        self.mask = mask;
+        self.rebuild();
+        true
+    }
+
+    fn rebuild(&mut self) {
+        let words = self.mask.words.iter().take(PACKET_WORDS).enumerate();
+        self.words = words
+            .filter(|&(_, &mask)| mask != 0)
+            .map(|(index, &mask)| (index as u8, mask))
+            .collect();
+        self.depth = Depth::of(&self.mask);
+    }
+}
+
+fn packet_part(mask: &FlowMask) -> FlowMask {
+    let mut mask = mask.clone();
+    mask.words[PACKET_WORDS..].fill(0);
+    mask
+}
+
+/// One round: the two halves of a product, folded.  The seed keeps collisions unpredictable.
+#[inline]
+const fn fold(value: u64) -> u64 {
+    let product = value as u128 * 0x9e37_79b9_7f4a_7c15;
+    (product >> 64) as u64 ^ product as u64
+}

@@ -1,0 +1,118 @@
+//! Hashes over fields: for multipath, bundle and select groups.
+//!
+//! The functions here decide which link or member a flow gets; they need to spread well and to
+//! stay the same between runs, and need not agree with another switch's.
+
+use crate::flow::{FlowKey, FlowMask, slot};
+use crate::openflow::modify::Selection;
+
+/// Fields of NX_HASH_FIELDS_*: the bits that the hash may read.
+pub(super) fn fields(code: u16, ipv4: bool) -> FlowMask {
+    let mut mask = FlowMask::default();
+    let mut add = |places: &[crate::flow::Slot]| {
+        for &place in places {
+            mask.set(place, place.ones());
+        }
+    };
+    let addresses: &[_] = if ipv4 {
+        &[slot::IPV4_SRC, slot::IPV4_DST]
+    } else {
+        &[slot::IPV6_SRC, slot::IPV6_DST]
+    };
+    match code {
+        0 => add(&[slot::ETH_SRC]),
+        4 => add(&[slot::IPV4_SRC]),
+        5 => add(&[slot::IPV4_DST]),
+        6 => add(addresses),
+        2 | 3 => {
+            add(addresses);
+            add(&[slot::IP_PROTO, slot::TP_SRC, slot::TP_DST]);
+        }
+        // Symmetric L4 reads all that tells a conversation from another.
+        _ => {
+            add(&[slot::ETH_SRC, slot::ETH_DST, slot::ETH_TYPE]);
+            add(&[slot::VLAN_TCI, slot::IP_PROTO]);
+            add(addresses);
+            add(&[slot::TP_SRC, slot::TP_DST]);
+        }
+    }
+    mask
+}
+
+/// Fields that a select group's hash reads.
+pub(super) fn select_fields(selection: &Selection) -> FlowMask {
+    let mut mask = selection.fields.mask.clone();
+    if selection.method == "hash" && !mask.is_zero() {
+        for word in &mut mask.words[crate::flow::PACKET_WORDS..] {
+            *word = 0;
+        }
+        return mask;
+    }
+    let mut all = fields(1, true);
+    all = &all | &fields(1, false);
+    all
+}
+
+/// The hash of `key`, which has no bits outside [`fields`]; both directions of a conversation get the same.
+pub(super) fn hash(code: u16, key: &FlowKey, basis: u16) -> u32 {
+    let symmetric = !matches!(code, 0 | 4 | 5);
+    let mut words = key.words;
+    if symmetric {
+        let mut folded = FlowKey { words };
+        for (a, b) in [
+            (slot::ETH_SRC, slot::ETH_DST),
+            (slot::IPV4_SRC, slot::IPV4_DST),
+            (slot::IPV6_SRC, slot::IPV6_DST),
+            (slot::TP_SRC, slot::TP_DST),
+        ] {
+            let both = folded.value(a) ^ folded.value(b);
+            folded.set(a, both);
+            folded.set(b, 0);
+        }
+        words = folded.words;
+    }
+    let seed = mix(u64::from(basis) ^ 0x9e37_79b9_7f4a_7c15);
+    let hash = words.iter().fold(seed, |hash, &word| mix(hash ^ word));
+    (hash ^ hash >> 32) as u32
+}
+
+/// NX_MP_ALG_*: the link of a hash.
+pub(super) fn pick_link(algorithm: u16, hash: u32, links: u32, argument: u32) -> u32 {
+    match algorithm {
+        // Hash threshold: equal slices of the hash's range.
+        1 => (u64::from(hash) * u64::from(links) >> 32) as u32,
+        // Highest random weight.
+        2 => highest_random_weight(hash, 0..links, |_| true).unwrap_or(0),
+        // Iterative hash: the first hit below the number of links, in a range of `argument`.
+        3 => {
+            let range = argument.max(links).max(1).next_power_of_two();
+            let mut hash = hash;
+            for _ in 0..1024 {
+                if hash % range < links {
+                    return hash % range;
+                }
+                hash = mix(u64::from(hash)) as u32;
+            }
+            hash % links.max(1)
+        }
+        _ => hash % links.max(1),
+    }
+}
+
+/// The seed among those that are `live` whose hash together with `hash` is greatest.
+pub(super) fn highest_random_weight(
+    hash: u32,
+    seeds: impl Iterator<Item = u32>,
+    live: impl Fn(u32) -> bool,
+) -> Option<u32> {
+    seeds
+        .filter(|&seed| live(seed))
+        .max_by_key(|&seed| mix(u64::from(hash) << 32 | u64::from(seed)))
+}
+
+/// A 64-bit finaliser: every bit of the input reaches every bit of the result.
+const fn mix(value: u64) -> u64 {
+    let value = (value ^ value >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let value = (value ^ value >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    value ^ value >> 32
+}

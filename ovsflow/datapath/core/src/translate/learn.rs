@@ -1,0 +1,108 @@
+//! The learn action: a FLOW_MOD made from the packet.
+//!
+//! The fields that it copies have decided something, so one translation always learns one flow;
+//! that flow is added when the translation is made and refreshed as its packets are counted.
+
+use std::sync::Arc;
+
+use super::Observer;
+use super::fields::subfield_mask;
+use super::walk::Walk;
+use super::{Effect, LearnedFlow};
+use crate::flow::field::field;
+use crate::openflow::action::{
+    Action, FieldValue, Instructions, Learn, LearnSource, LearnTarget, Subfield,
+};
+use crate::openflow::modify::{FlowMod, FlowModCommand, Match, flow_flags};
+use crate::packet::PortNo;
+
+/// learn flag: the learned flow reports its removal.
+const SEND_FLOW_REM: u16 = 1;
+/// learn flag: what was learned goes with the learning rule.
+const WRITE_RESULT: u16 = 4;
+/// OFP_NO_BUFFER.
+const NO_BUFFER: u32 = 0xffff_ffff;
+
+impl<O: Observer> Walk<'_, O> {
+    pub(super) fn learn(&mut self, learn: &Learn) {
+        let mut matching = Match::default();
+        let mut actions = Vec::new();
+        for spec in &learn.specs {
+            let value = match &spec.source {
+                LearnSource::Field(source) => {
+                    if !self.meets(field(source.field).prerequisite) {
+                        // A flow that matched on a field the packet lacks would be a wrong one.
+                        return;
+                    }
+                    self.read(*source)
+                }
+                LearnSource::Immediate { value, .. } => *value,
+            };
+            match &spec.target {
+                LearnTarget::Match(target) => add_match(&mut matching, *target, value),
+                LearnTarget::Load(target) => actions.push(Action::SetField(FieldValue {
+                    field: target.field,
+                    value: value << target.start & subfield_mask(*target),
+                    mask: subfield_mask(*target),
+                })),
+                LearnTarget::Output => actions.push(Action::Output {
+                    port: PortNo(value as u32),
+                    max_len: 0xffff,
+                }),
+            }
+        }
+        if learn.fin_idle_timeout != 0 || learn.fin_hard_timeout != 0 {
+            actions.push(Action::FinTimeout {
+                idle: learn.fin_idle_timeout,
+                hard: learn.fin_hard_timeout,
+            });
+        }
+        if let Some(result) = learn.result.filter(|_| learn.flags & WRITE_RESULT != 0) {
+            self.write(result, 1);
+        }
+        let request = learned(learn, matching, actions);
+        self.observer
+            .note(format_args!("learns a flow in table {}", request.table.0));
+        let limit = learn.limit;
+        self.effects
+            .push(Effect::LearnFlow(Arc::new(LearnedFlow { request, limit })));
+    }
+}
+
+fn add_match(matching: &mut Match, target: Subfield, value: u128) {
+    let row = field(target.field);
+    let mask = subfield_mask(target);
+    row.write(&mut matching.value, value << target.start & mask, mask);
+    let bits = matching.mask.value(row.slot) | row.key_mask(mask);
+    matching.mask.set(row.slot, bits);
+    matching.value = &matching.value & &matching.mask;
+}
+
+fn learned(learn: &Learn, matching: Match, actions: Vec<Action>) -> FlowMod {
+    let report = if learn.flags & SEND_FLOW_REM != 0 {
+        flow_flags::SEND_FLOW_REM
+    } else {
+        0
+    };
+    FlowMod {
+        command: FlowModCommand::ModifyStrict,
+        table: learn.table,
+        priority: learn.priority,
+        matching,
+        cookie: learn.cookie,
+        cookie_mask: 0,
+        new_cookie: Some(learn.cookie),
+        modify_adds: true,
+        idle_timeout: learn.idle_timeout,
+        hard_timeout: learn.hard_timeout,
+        importance: 0,
+        flags: report,
+        out_port: PortNo::ANY,
+        out_group: None,
+        buffer_id: NO_BUFFER,
+        instructions: Instructions {
+            apply: actions.into(),
+            ..Instructions::default()
+        },
+    }
+}

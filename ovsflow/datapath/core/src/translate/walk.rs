@@ -1,0 +1,319 @@
+//! The walk itself: tables, rules, goto and resubmit, with the limits that end it.
+
+use super::action_set::ActionSet;
+use super::emit::Emitter;
+use super::provenance::Provenance;
+use super::{Context, Credit, Effect, Observer, TableSet, Translation};
+use crate::action::{DpAction, PacketInReason};
+use crate::error::DropReason;
+use crate::flow::{FlowKey, FlowMask, Slot, slot};
+use crate::openflow::action::{Action, Instructions, TableId};
+use crate::packet::PortNo;
+use crate::table::{RuleId, RuleRef, port_config};
+
+/// Levels of resubmit and groups that may be open at once.
+const MAX_DEPTH: u32 = 64;
+
+/// Nested runs of any kind that may be open at once: bounds this thread's stack.
+const MAX_FRAMES: u32 = 400;
+
+/// Resubmits, clones and buckets for one packet.
+const MAX_RUNS: u32 = 4096;
+
+/// Whether a list of actions goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// To the next action.
+    Next,
+    /// No further in this list; whoever called it goes on.
+    EndList,
+}
+
+/// The rule whose actions are being run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    pub(super) table: TableId,
+    pub(super) cookie: u64,
+    pub(super) rule: Option<RuleId>,
+    /// The reason that a packet-in from here tells.
+    pub(super) reason: PacketInReason,
+}
+
+/// One walk's state.
+pub(super) struct Walk<'a, O> {
+    pub(super) context: &'a Context<'a>,
+    /// The key as the packet arrived.
+    pub(super) original: &'a FlowKey,
+    /// The key as the actions so far have made it.
+    pub(super) flow: FlowKey,
+    pub(super) provenance: Provenance,
+    pub(super) emitter: Emitter,
+    pub(super) set: ActionSet,
+    pub(super) source: Source,
+    /// Bits on the stack, the top last.
+    pub(super) stack: Vec<(u128, u8)>,
+    /// Lists that go on when the present one ends: what follows an expired TTL must not leak to them.
+    pub(super) callers: u32,
+    pub(super) credits: Vec<Credit>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) uses_fdb: bool,
+    /// The exit action ran: only the action set is left.
+    pub(super) exit: bool,
+    /// Why the whole translation failed.
+    pub(super) failure: Option<DropReason>,
+    /// Why a copy was lost, told if the packet goes nowhere at all.
+    pub(super) lost: Option<DropReason>,
+    pub(super) observer: &'a mut O,
+    tables: TableSet,
+    /// Levels that count towards [`MAX_DEPTH`].
+    depth: u32,
+    frames: u32,
+    runs: u32,
+    /// Resubmits that are open.
+    resubmitted: u32,
+}
+
+impl<'a, O: Observer> Walk<'a, O> {
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        original: &'a FlowKey,
+        observer: &'a mut O,
+    ) -> Self {
+        let mut flow = original.clone();
+        flow.set(slot::ACTSET_OUTPUT, u128::from(PortNo::UNSET.0));
+        let mut provenance = Provenance::new();
+        // Skipping the ingress port, and its configuration, depend on it in every walk.
+        provenance.consult_slot(slot::IN_PORT, slot::IN_PORT.ones());
+        Self {
+            context,
+            original,
+            flow,
+            provenance,
+            emitter: Emitter::default(),
+            set: ActionSet::default(),
+            source: Source {
+                table: TableId(0),
+                cookie: u64::MAX,
+                rule: None,
+                reason: PacketInReason::ApplyAction,
+            },
+            stack: Vec::new(),
+            callers: 0,
+            credits: Vec::new(),
+            effects: Vec::new(),
+            uses_fdb: false,
+            exit: false,
+            failure: None,
+            lost: None,
+            observer,
+            tables: TableSet::default(),
+            depth: 0,
+            frames: 0,
+            runs: 0,
+            resubmitted: 0,
+        }
+    }
+
+    /// Walks from table 0, as for a packet from a port.
+    pub(super) fn receive(&mut self) {
+        if let Some(reason) = self.refused_at_ingress() {
+            self.observer.note(format_args!("{}", reason.describe()));
+            self.lost = Some(reason);
+            return;
+        }
+        self.tables_from(TableId(0), None);
+        self.run_action_set();
+    }
+
+    /// Runs the list of a packet-out.
+    pub(super) fn packet_out(&mut self, actions: &[Action]) {
+        self.source.reason = PacketInReason::PacketOut;
+        self.run_list(actions, None);
+        self.run_action_set();
+    }
+
+    /// What the walk has decided.
+    pub(super) fn finish(mut self) -> Translation {
+        let mut effects = std::mem::take(&mut self.effects);
+        let actions = match self.failure {
+            Some(reason) => {
+                self.observer
+                    .note(format_args!("dropped: {}", reason.describe()));
+                effects.clear();
+                vec![DpAction::Drop(reason)]
+            }
+            None => self.emitter.finish(self.lost),
+        };
+        Translation {
+            actions: actions.into(),
+            mask: self.provenance.mask(),
+            credits: self.credits.into(),
+            effects: effects.into(),
+            tables: self.tables,
+            uses_fdb: self.uses_fdb,
+        }
+    }
+
+    /// Why the ingress port, or the handling of fragments, lets nothing in.
+    fn refused_at_ingress(&mut self) -> Option<DropReason> {
+        let in_port = PortNo(self.flow.value(slot::IN_PORT) as u32);
+        if let Some(port) = self.context.pipeline.ports().port(in_port) {
+            if port.config & port_config::PORT_DOWN != 0 {
+                return Some(DropReason::PortDown);
+            }
+            if port.config & port_config::NO_RECV != 0 {
+                return Some(DropReason::PortNoReceive);
+            }
+        }
+        if self.context.settings.fragments == super::Fragments::Drop {
+            self.provenance.consult_slot(slot::IP_FRAG, 1);
+            if self.flow.value(slot::IP_FRAG) & 1 != 0 {
+                return Some(DropReason::Fragment);
+            }
+        }
+        None
+    }
+
+    /// Looks at `table`, as if the packet came from `in_port`, then at those that goto names, and
+    /// runs their rules' instructions.
+    pub(super) fn tables_from(&mut self, table: TableId, in_port: Option<PortNo>) {
+        let mut next = self.one_table(table, in_port);
+        while let Some(table) = next {
+            next = self.one_table(table, None);
+        }
+    }
+
+    /// Looks a packet up in one table and runs what it finds; returns the table to go to.
+    fn one_table(&mut self, table: TableId, in_port: Option<PortNo>) -> Option<TableId> {
+        self.source.table = table;
+        self.tables.insert(table);
+        let pipeline = self.context.pipeline;
+        let mut looked_at = FlowMask::default();
+        let rule = match in_port {
+            None => pipeline.lookup(table, &self.flow, &mut looked_at),
+            Some(port) => {
+                // The lookup alone sees the other port.
+                let mut key = self.flow.clone();
+                key.set(slot::IN_PORT, u128::from(port.0));
+                let rule = pipeline.lookup(table, &key, &mut looked_at);
+                looked_at.set(slot::IN_PORT, 0);
+                rule
+            }
+        };
+        self.provenance.consult(&looked_at);
+        self.observer.table(table, rule.as_ref());
+        let Some(rule) = rule else {
+            self.miss(table);
+            return None;
+        };
+        self.credits.push(Credit::Rule(rule.id));
+        self.source.cookie = rule.cookie;
+        self.source.rule = Some(rule.id);
+        self.source.reason = reason_of(&rule);
+        self.instructions(&rule.instructions)
+    }
+
+    /// Runs a rule's instructions in the specification's order.  Source: OpenFlow 1.3.5 §5.9.
+    fn instructions(&mut self, instructions: &Instructions) -> Option<TableId> {
+        if let Some(meter) = instructions.meter {
+            self.emitter.flush_all(&self.flow);
+            self.emitter.push(DpAction::Meter(meter));
+        }
+        if self.run_list(&instructions.apply, Some(instructions)) == Step::EndList {
+            return None;
+        }
+        self.tail(instructions)
+    }
+
+    /// The instructions behind apply-actions; returns the table to go to.
+    pub(super) fn tail(&mut self, instructions: &Instructions) -> Option<TableId> {
+        if instructions.clear {
+            self.set.clear();
+        }
+        for action in &instructions.write {
+            self.set.write(action);
+        }
+        if instructions.clear || !instructions.write.is_empty() {
+            let output = self.set.output_port();
+            self.write_own(slot::ACTSET_OUTPUT, u128::from(output.0));
+        }
+        if let Some((value, mask)) = instructions.metadata {
+            let (value, mask) = (u128::from(value), u128::from(mask));
+            self.flow.set_masked(slot::METADATA, value, mask);
+            self.provenance.overwrite(slot::METADATA, mask);
+        }
+        if self.exit || self.failure.is_some() {
+            return None;
+        }
+        instructions.goto
+    }
+
+    /// No rule matched.
+    fn miss(&mut self, table: TableId) {
+        self.credits.push(Credit::Miss(table));
+        if self.resubmitted > 0 {
+            // A resubmit that finds nothing has no effect.
+            return;
+        }
+        self.set.clear();
+        if self.context.settings.miss_to_controller {
+            self.source.cookie = u64::MAX;
+            self.source.rule = None;
+            self.source.reason = PacketInReason::TableMiss;
+            self.output_controller(0xffff);
+        } else {
+            self.lost.get_or_insert(DropReason::TableMiss);
+        }
+    }
+
+    /// Looks the packet up in `table` as if it came from `in_port`, and comes back.
+    pub(super) fn resubmit(&mut self, in_port: Option<PortNo>, table: TableId) {
+        let deeper = table <= self.source.table;
+        let source = self.source;
+        self.nested(deeper, |walk| {
+            walk.resubmitted += 1;
+            walk.callers += 1;
+            walk.tables_from(table, in_port);
+            walk.callers -= 1;
+            walk.resubmitted -= 1;
+        });
+        self.source = source;
+    }
+
+    /// Runs something nested unless a limit is crossed; what goes `deeper` counts towards the
+    /// limit on depth, a resubmit to a later table does not.
+    pub(super) fn nested(&mut self, deeper: bool, run: impl FnOnce(&mut Self)) {
+        self.runs += 1;
+        let depth = self.depth + u32::from(deeper);
+        if self.runs > MAX_RUNS {
+            return self.fail(DropReason::TooManyResubmits);
+        }
+        if depth > MAX_DEPTH || self.frames >= MAX_FRAMES {
+            return self.fail(DropReason::RecursionTooDeep);
+        }
+        self.depth = depth;
+        self.frames += 1;
+        run(self);
+        self.frames -= 1;
+        self.depth -= u32::from(deeper);
+    }
+
+    /// Ends the whole translation.
+    pub(super) fn fail(&mut self, reason: DropReason) {
+        self.failure.get_or_insert(reason);
+    }
+
+    /// Writes a field of the walk's own, which is in no header.
+    pub(super) fn write_own(&mut self, slot: Slot, value: u128) {
+        self.flow.set(slot, value);
+        self.provenance.overwrite(slot, slot.ones());
+    }
+}
+
+fn reason_of(rule: &RuleRef<'_>) -> PacketInReason {
+    if rule.is_table_miss {
+        PacketInReason::TableMiss
+    } else {
+        PacketInReason::ApplyAction
+    }
+}
