@@ -3,6 +3,10 @@
 //! extensions.  One internal model; what differs between versions is a table.
 
 pub mod action;
+pub mod check;
+mod codec;
+pub mod decode;
+pub mod error;
 pub mod modify;
 pub mod tell;
 
@@ -20,4 +24,17 @@ pub enum Version {
     Of14 = 0x05,
     /// OpenFlow 1.5.
     Of15 = 0x06,
+}
+
+impl Version {
+    /// The version of this number on the wire, if the switch speaks it.
+    pub const fn from_wire(number: u8) -> Option<Self> {
+        match number {
+            0x01 => Some(Self::Of10),
+            0x04 => Some(Self::Of13),
+            0x05 => Some(Self::Of14),
+            0x06 => Some(Self::Of15),
+            _ => None,
+        }
+    }
 }

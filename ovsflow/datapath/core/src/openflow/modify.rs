@@ -163,3 +163,16 @@ pub struct PacketOut {
     pub actions: Box<[Action]>,
     pub data: Vec<u8>,
 }
+
+/// A TABLE_MOD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableMod {
+    /// 0xff means all tables.
+    pub table: TableId,
+    /// OFPTC_*: 4 eviction, 8 vacancy events; older bits mean nothing any more.
+    pub config: u32,
+    /// OFPTMPEF_* of the eviction property (OpenFlow 1.4).
+    pub eviction: Option<u32>,
+    /// Vacancy down and up, in per cent (OpenFlow 1.4).
+    pub vacancy: Option<(u8, u8)>,
+}
