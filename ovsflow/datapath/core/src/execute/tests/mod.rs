@@ -361,3 +361,109 @@ fn test_a_service_tag_is_popped_from_behind_a_vlan_tag() {
         [&UDP_FRAME[..12], &tag, &UDP_FRAME[12..]].concat()
     );
 }
+
+/// Neighbour advertisement with both link-layer options, checksum right.
+fn neighbour_frame() -> Vec<u8> {
+    let mut random = sample::Random::new(1);
+    let mut shape = sample::Shape::plain(true, 58, vec![]);
+    shape.padding = 0;
+    let mut frame = shape.build(&mut random);
+    // One more option: the payload length grows by 8.
+    frame[54] = 136;
+    frame[54 + 24] = 1;
+    frame[18..20].copy_from_slice(&40_u16.to_be_bytes());
+    frame.extend([2, 1, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa]);
+    sample::fill(&mut frame);
+    frame
+}
+
+#[test]
+fn test_neighbour_options_are_each_written_where_they_stand() {
+    let frame = neighbour_frame();
+    let set = crate::action::SetNd {
+        target: 0x2001,
+        target_mask: u128::MAX,
+        sll: 0x0102_0304_0506,
+        sll_mask: 0xffff_ffff_ffff,
+        tll: 0x0000_0000_0007,
+        tll_mask: 0x0000_0000_00ff,
+        reserved: Some(0x6000_0000),
+        option_type: None,
+    };
+    let set = DpAction::Set(SetHeader::NeighbourDiscovery(Box::new(set)));
+    let after = rewritten(&[set], Packet::from_frame(&frame));
+    let after = after.bytes();
+    assert_eq!(after[54 + 4..54 + 8], [0x60, 0, 0, 0]);
+    assert_eq!(after[54 + 8..54 + 24], 0x2001_u128.to_be_bytes());
+    assert_eq!(after[54 + 24..54 + 32], [1, 1, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(after[54 + 32..], [2, 1, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 7]);
+    assert_eq!(sample::check(after), Ok(()));
+}
+
+#[test]
+fn test_a_ttl_is_copied_between_labels_and_ip() {
+    let mut random = sample::Random::new(2);
+    for v6 in [false, true] {
+        let frame = sample::Shape::plain(v6, 6, vec![1]).build(&mut random);
+        let ethertype = if v6 { 0x86dd } else { 0x0800 };
+        let push = |lse| DpAction::PushMpls {
+            ethertype: 0x8847,
+            lse,
+        };
+        // From IP (64) out to both labels.
+        let out = [
+            push(0x0000_1107),
+            DpAction::CopyTtlOut,
+            push(0x0000_2009),
+            DpAction::CopyTtlOut,
+        ];
+        let after = rewritten(&out, Packet::from_frame(&frame));
+        assert_eq!(after.bytes()[14..22], [0, 0, 0x20, 64, 0, 0, 0x11, 64]);
+        // And from the outer label (9) in.
+        let into = [
+            push(0x0000_1107),
+            push(0x0000_2009),
+            DpAction::CopyTtlIn,
+            DpAction::PopMpls { ethertype: 0x8847 },
+            DpAction::CopyTtlIn,
+            DpAction::PopMpls { ethertype },
+        ];
+        let after = rewritten(&into, Packet::from_frame(&frame));
+        assert_eq!(after.bytes()[if v6 { 21 } else { 22 }], 9);
+        assert_eq!(sample::check(after.bytes()), Ok(()));
+    }
+}
+
+#[test]
+fn test_a_tunnels_super_frame_keeps_both_checksums_through_new_addresses() {
+    let mut random = sample::Random::new(3);
+    let inner_payload = random.bytes(2000);
+    let inner = sample::Shape::plain(false, 6, inner_payload).build(&mut random);
+    let mut datagram = vec![8, 0, 0, 0, 0, 0, 7, 0];
+    datagram.extend(sample::super_frame(&inner, 900).bytes());
+    let outer = sample::Shape::plain(false, 17, datagram).build(&mut random);
+    let mut packet = sample::partial(&outer);
+    packet.offload = sample::super_frame(&inner, 900).offload;
+    if let Some(left) = &mut packet.offload.checksum {
+        left.start += 50;
+    }
+    let set = DpAction::Set(SetHeader::Ipv4 {
+        src: 0x0a01_0203,
+        src_mask: u32::MAX,
+        dst: 0,
+        dst_mask: 0,
+        tos: 0,
+        tos_mask: 0,
+        ttl: None,
+        proto: None,
+    });
+    let after = rewritten(&[set], packet);
+    let (mut pool, mut segments) = (Pool::new(2048, 0), Batch::new());
+    gso::segment(Box::new(after), &mut pool, &mut segments).unwrap();
+    assert_eq!(segments.len(), 3);
+    for segment in &segments {
+        assert_eq!(segment.bytes()[26..30], [0x0a, 1, 2, 3]);
+        assert_eq!(sample::check(segment.bytes()), Ok(()));
+        assert_eq!(sample::check(&segment.bytes()[50..]), Ok(()));
+    }
+}

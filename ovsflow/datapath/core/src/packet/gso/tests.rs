@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::packet::sample::{self, Random, Shape};
-use crate::packet::{Batch, Offload};
+use crate::packet::{Batch, Offload, PortNo, Tunnel};
 
 fn pool() -> Pool {
     Pool::new(70_000, 0)
@@ -260,4 +260,116 @@ fn test_headers_can_be_had_without_the_payload() {
         assert_eq!(sample::check(&segment), Ok(()));
     }
     assert_eq!(segment_count(&packet), 3);
+}
+
+/// Two TCP segments of 1000 bytes each, IPv4 at 14, TCP at 34, payload at 66.
+fn pair(random: &mut Random) -> Vec<Vec<u8>> {
+    let payload = random.bytes(2000);
+    let frame = Shape::plain(false, 6, payload).build(random);
+    cut(sample::super_frame(&frame, 1000))
+}
+
+#[test]
+fn test_frames_that_differ_in_more_than_their_place_are_not_merged() {
+    // Where the second frame differs: offset and the bits that change.
+    let cases = [
+        ("destination address", 3, 0x01),
+        ("type of service", 15, 0x04),
+        ("identification", 18, 0x01),
+        ("fragmentation allowed", 20, 0x40),
+        ("time to live", 22, 0x01),
+        ("source address", 29, 0x01),
+        ("port", 35, 0x01),
+        ("sequence number", 41, 0x01),
+        ("acknowledgement", 45, 0x01),
+        ("SYN", 47, 0x02),
+        ("URG", 47, 0x20),
+        ("ECN echo", 47, 0x40),
+        ("CWR", 47, 0x80),
+        ("window", 48, 0x01),
+        ("urgent pointer", 53, 0x01),
+        ("timestamp", 60, 0x01),
+    ];
+    let mut random = Random::new(10);
+    for (name, at, bits) in cases {
+        let mut frames = pair(&mut random);
+        frames[1][at] ^= bits;
+        sample::fill(&mut frames[1]);
+        let mut merged = batch(&frames);
+        coalesce(&mut merged, &mut pool());
+        assert_eq!(merged.len(), 2, "{name}");
+        assert_eq!(cut_all(merged), frames, "{name}");
+    }
+}
+
+#[test]
+fn test_packets_of_different_origin_are_not_merged() {
+    let mut random = Random::new(11);
+    let changes: [fn(&mut Packet); 4] = [
+        |packet| packet.in_port = PortNo(9),
+        |packet| packet.tunnel = Some(Tunnel::default()),
+        |packet| packet.queue = 1,
+        |packet| {
+            packet.offload.checksum = Some(Checksum {
+                start: 0,
+                offset: 0,
+            })
+        },
+    ];
+    for (index, change) in changes.iter().enumerate() {
+        let mut frames = pair(&mut random);
+        if index == 3 {
+            // What else is left to do vouches for no transport checksum.
+            frames[1][100] ^= 1;
+        }
+        let mut merged = batch(&frames);
+        change(&mut merged[1]);
+        coalesce(&mut merged, &mut pool());
+        assert_eq!(merged.len(), 2, "change {index}");
+    }
+}
+
+#[test]
+fn test_a_last_push_ends_a_train_and_one_in_the_middle_splits_it() {
+    let mut random = Random::new(12);
+    let payload = random.bytes(4000);
+    let frame = Shape::plain(true, 6, payload).build(&mut random);
+    let mut frames = cut(sample::super_frame(&frame, 1000));
+    let flags = frame.len() - 4000 - 32 + 13;
+    frames[1][flags] |= 0x08;
+    sample::fill(&mut frames[1]);
+    let mut merged = batch(&frames);
+    coalesce(&mut merged, &mut pool());
+    assert_eq!(merged.len(), 2);
+    assert_eq!(cut_all(merged), frames);
+}
+
+#[test]
+fn test_padding_does_not_get_into_a_train() {
+    let mut random = Random::new(13);
+    let payload = random.bytes(6);
+    let frame = Shape::plain(false, 17, payload).build(&mut random);
+    let frames = cut(sample::super_frame(&frame, 3));
+    let padded: Vec<_> = frames
+        .iter()
+        .map(|frame| [&frame[..], &[0; 15]].concat())
+        .collect();
+    let mut merged = batch(&padded);
+    coalesce(&mut merged, &mut pool());
+    assert_eq!(merged.len(), 1);
+    assert_eq!(cut_all(merged), frames);
+}
+
+#[test]
+fn test_only_the_first_segment_tells_that_the_window_was_reduced() {
+    let mut random = Random::new(14);
+    let payload = random.bytes(2500);
+    let mut frame = Shape::plain(false, 6, payload).build(&mut random);
+    frame[47] |= 0x80 | 0x09;
+    sample::fill(&mut frame);
+    let flags: Vec<_> = cut(sample::super_frame(&frame, 1000))
+        .iter()
+        .map(|segment| segment[47])
+        .collect();
+    assert_eq!(flags, [0x90, 0x10, 0x19]);
 }
