@@ -458,6 +458,12 @@ fn test_a_tunnels_super_frame_keeps_both_checksums_through_new_addresses() {
         proto: None,
     });
     let after = rewritten(&[set], packet);
+    // Whole, the outer checksum field holds the new pseudo-header's sum.
+    let mut readdressed = outer.clone();
+    readdressed[26..30].copy_from_slice(&[0x0a, 1, 2, 3]);
+    sample::fill(&mut readdressed);
+    let expected = sample::partial(&readdressed);
+    assert_eq!(after.bytes()[..42], expected.bytes()[..42]);
     let (mut pool, mut segments) = (Pool::new(2048, 0), Batch::new());
     gso::segment(Box::new(after), &mut pool, &mut segments).unwrap();
     assert_eq!(segments.len(), 3);
