@@ -99,6 +99,7 @@ drop_reasons! {
     VxlanFlags "vxlan_flags" "The VXLAN I flag is missing, or a flag that the port does not speak is set.",
     VxlanReserved "vxlan_reserved" "Reserved bits of the VXLAN header are set.",
     VxlanNoPort "vxlan_no_port" "No tunnel port accepts this VNI, source and destination.",
+    TunnelQueueFull "tunnel_queue_full" "The queue of a tunnel port that shares its UDP port is full.",
     TunnelCongestion "tunnel_congestion" "Outer ECN says congestion experienced, the inner packet cannot carry it.",
     PatchQueueFull "patch_queue_full" "The patch peer's queue is full.",
     MemoryQueueFull "memory_queue_full" "The memory port's queue is full.",

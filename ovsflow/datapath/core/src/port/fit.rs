@@ -4,8 +4,9 @@
 
 use std::io;
 
-use super::{BATCH_SIZE, Batch};
+use super::{BATCH_SIZE, Batch, PortCounters};
 use crate::error::DropReason;
+use crate::packet::gso::Segmenter;
 use crate::packet::{Gso, GsoKind, Packet, Pool};
 
 const VLAN_TPIDS: [u16; 2] = [0x8100, 0x88a8];
@@ -48,7 +49,7 @@ pub(super) fn refusal(error: &io::Error) -> DropReason {
 }
 
 /// Replaces each super-frame that the kernel cannot cut by its segments, in place.
-pub(super) fn cut_odd_shapes(packets: &mut Batch, pool: &mut Pool) {
+pub(super) fn cut_odd_shapes(packets: &mut Batch, pool: &mut Pool, counters: &mut PortCounters) {
     let odd = |packet: &Packet| {
         let gso = packet.offload.gso;
         gso.is_some_and(|gso| !kernel_can_cut(packet, gso))
@@ -59,7 +60,7 @@ pub(super) fn cut_odd_shapes(packets: &mut Batch, pool: &mut Pool) {
     let mut fit = Batch::with_capacity(packets.len() + BATCH_SIZE);
     for packet in packets.drain(..) {
         if odd(&packet) {
-            cut(&packet, pool, &mut fit);
+            cut(&packet, pool, &mut fit, counters);
             pool.give(packet);
         } else {
             fit.push(packet);
@@ -68,9 +69,23 @@ pub(super) fn cut_odd_shapes(packets: &mut Batch, pool: &mut Pool) {
     *packets = fit;
 }
 
-/// Cuts a super-frame into finished frames at the end of `out`.
-pub(super) fn cut(packet: &Packet, pool: &mut Pool, out: &mut Batch) {
-    let _ = (packet, pool, out);
+/// Appends the finished segments of a super-frame to `out`; counts it as lost if its headers are
+/// not what its offload says.
+pub(super) fn cut(packet: &Packet, pool: &mut Pool, out: &mut Batch, counters: &mut PortCounters) {
+    let Some(segmenter) = Segmenter::new(packet) else {
+        return lose(DropReason::TxError, counters);
+    };
+    for index in 0..segmenter.count() {
+        let mut segment = pool.take();
+        segmenter.write(index, packet, &mut segment);
+        out.push(segment);
+    }
+}
+
+/// Counts a packet that could not be sent.
+pub(super) fn lose(reason: DropReason, counters: &mut PortCounters) {
+    counters.tx_drops.add(reason, 1);
+    counters.tx_errors += u64::from(reason == DropReason::TxError);
 }
 
 fn be16(frame: &[u8], at: usize) -> Option<u16> {

@@ -1,14 +1,23 @@
 //! Networks for tests: threads in network namespaces of their own, veth pairs between them.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use super::sys::{enter_new_network, thread_id};
-use super::{OpenError, OpenPort, open};
-use crate::packet::PortNo;
+use super::sys::{Device, Poller, enter_new_network, thread_id};
+use super::{Batch, OpenError, OpenPort, PortCounters, Receiver, Sender, open};
+use crate::error::DropReason;
+use crate::packet::{LARGE_FRAME, Packet, Pool, PortNo};
+use crate::time::Now;
+
+/// Bytes of a test's TCP stream.
+pub(super) const STREAM: usize = 8 << 20;
 
 /// Runs an `ip` command (words parted by blanks) in the calling thread's namespace.
 pub(super) fn ip(words: &str) {
@@ -18,6 +27,18 @@ pub(super) fn ip(words: &str) {
         .unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "ip {words}: {complaint}");
+}
+
+/// Waits until a device that was set up carries packets: its link comes up in the background.
+pub(super) fn settle(device: &str) {
+    let device = Device::find(device).unwrap();
+    for _ in 0..2000 {
+        if device.flags().unwrap().is_running() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    panic!("device does not come up");
 }
 
 /// Puts the calling thread in a new namespace with loopback up.
@@ -95,4 +116,147 @@ pub(super) fn refused(result: Result<OpenPort, OpenError>) -> String {
         Err(error) => error.to_string(),
         Ok(_) => panic!("opened"),
     }
+}
+
+/// A worker's pool.
+pub(super) fn pool() -> Pool {
+    Pool::new(LARGE_FRAME, 8)
+}
+
+/// Sends one packet; what became of it.
+pub(super) fn send(port: &OpenPort, packet: Packet) -> PortCounters {
+    let mut counters = PortCounters::default();
+    let mut sender = port.sender.sender().unwrap();
+    let mut packets = vec![Box::new(packet)];
+    sender.send(Now(0), &mut packets, &mut pool(), &mut counters);
+    assert!(packets.is_empty());
+    counters
+}
+
+/// Waits until something arrives or is counted as lost, at most two seconds.
+pub(super) fn wait_and_receive(port: &mut OpenPort, counters: &mut PortCounters) -> Batch {
+    let poller = Poller::new().unwrap();
+    let receiver = &mut port.receivers[0];
+    poller.add(receiver.fd().unwrap()).unwrap();
+    let mut batch = Batch::new();
+    let lost = |counters: &PortCounters| {
+        let reasons = DropReason::ALL.iter();
+        reasons
+            .map(|reason| counters.rx_drops.count(*reason))
+            .sum::<u64>()
+    };
+    let before = lost(counters);
+    for _ in 0..20 {
+        if poller.wait(100).unwrap() {
+            while receiver
+                .receive(Now(0), &mut pool(), &mut batch, counters)
+                .unwrap()
+            {}
+        }
+        if !batch.is_empty() || lost(counters) > before {
+            break;
+        }
+    }
+    batch
+}
+
+/// Lets a port that leads its UDP port hand over what waits for others, once there is something.
+pub(super) fn hand_over(port: &mut OpenPort) {
+    let poller = Poller::new().unwrap();
+    poller.add(port.receivers[0].fd().unwrap()).unwrap();
+    assert!(poller.wait(2000).unwrap());
+    let (mut batch, mut counters) = (Batch::new(), PortCounters::default());
+    while port.receivers[0]
+        .receive(Now(0), &mut pool(), &mut batch, &mut counters)
+        .unwrap()
+    {}
+    assert!(batch.is_empty());
+}
+
+/// A thread that moves packets between two ports, as simple as can be.
+pub(super) struct Bridge {
+    done: Arc<AtomicBool>,
+    thread: JoinHandle<[PortCounters; 2]>,
+}
+
+impl Bridge {
+    /// `change` sees each packet and the index of the port that it came from.
+    pub(super) fn start(
+        ports: [OpenPort; 2],
+        change: impl FnMut(usize, &mut Packet) + Send + 'static,
+    ) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = done.clone();
+        let thread = thread::spawn(move || forward(ports, &stop, change));
+        Self { done, thread }
+    }
+
+    /// Ends it; what the ports have counted.
+    pub(super) fn stop(self) -> [PortCounters; 2] {
+        self.done.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+fn forward(
+    mut ports: [OpenPort; 2],
+    done: &AtomicBool,
+    mut change: impl FnMut(usize, &mut Packet),
+) -> [PortCounters; 2] {
+    let poller = Poller::new().unwrap();
+    let mut senders: Vec<Box<dyn Sender>> =
+        ports.iter().map(|p| p.sender.sender().unwrap()).collect();
+    let mut receivers: Vec<Box<dyn Receiver>> =
+        ports.iter_mut().map(|p| p.receivers.remove(0)).collect();
+    for receiver in &receivers {
+        poller.add(receiver.fd().unwrap()).unwrap();
+    }
+    let (mut pool, mut batch) = (pool(), Batch::new());
+    let mut counters = [PortCounters::default(), PortCounters::default()];
+    while !done.load(Ordering::Relaxed) {
+        if !poller.wait(20).unwrap() {
+            continue;
+        }
+        for from in 0..2 {
+            receivers[from]
+                .receive(Now(0), &mut pool, &mut batch, &mut counters[from])
+                .unwrap();
+            batch.iter_mut().for_each(|packet| change(from, packet));
+            let to = 1 - from;
+            senders[to].send(Now(0), &mut batch, &mut pool, &mut counters[to]);
+        }
+    }
+    counters
+}
+
+/// Accepts one connection and reads it to its end.
+pub(super) fn serve(address: &str) -> Vec<u8> {
+    let listener = TcpListener::bind(address).unwrap();
+    let (mut socket, _) = listener.accept().unwrap();
+    let mut got = Vec::new();
+    socket.read_to_end(&mut got).unwrap();
+    got
+}
+
+/// Connects, once somebody listens, and sends a test stream.
+pub(super) fn stream_to(address: &str) {
+    let attempt = |_| {
+        thread::sleep(Duration::from_millis(20));
+        TcpStream::connect_timeout(&address.parse().unwrap(), Duration::from_secs(2)).ok()
+    };
+    let mut socket = (0..50).find_map(attempt).expect("no connection");
+    socket
+        .set_write_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let bytes: Vec<u8> = (0..STREAM).map(stream_byte).collect();
+    socket.write_all(&bytes).unwrap();
+}
+
+/// Whether these are all the bytes of the test stream.
+pub(super) fn is_stream(bytes: &[u8]) -> bool {
+    bytes.len() == STREAM && bytes.iter().copied().eq((0..STREAM).map(stream_byte))
+}
+
+fn stream_byte(index: usize) -> u8 {
+    (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as u8 ^ (index >> 8) as u8
 }

@@ -12,6 +12,7 @@ use super::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFac
 use super::queue::{QUEUE_LIMIT, Queue};
 use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender};
 use crate::error::DropReason;
+use crate::packet::gso::for_each_plain;
 use crate::packet::{Packet, Pool, PortNo};
 use crate::time::Now;
 
@@ -43,6 +44,17 @@ impl MemoryPort {
         let mut taken = Batch::new();
         self.0.outward.pop(usize::MAX, &mut taken);
         taken
+    }
+
+    /// Takes what the switch sent as a wire would carry it: checksums filled in, super-frames cut.
+    pub fn take_frames(&self) -> Vec<Vec<u8>> {
+        let (mut pool, mut frames) = (Pool::new(0, 0), Vec::new());
+        for packet in self.take_packets() {
+            for_each_plain(&packet, &mut pool, |frame| {
+                frames.push(frame.bytes().to_vec())
+            });
+        }
+        frames
     }
 
     /// Number of packets that the switch sent and nobody took.

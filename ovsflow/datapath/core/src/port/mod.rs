@@ -14,29 +14,27 @@ mod fit;
 mod lab;
 mod memory;
 mod open;
-#[allow(dead_code, reason = "read by the kinds that follow")]
 mod options;
+mod patch;
+mod pcap;
 mod queue;
 mod sys;
 mod system;
 mod tap;
-#[allow(dead_code, reason = "read by the kinds that follow")]
 mod tunnel;
 mod virtio;
+mod vxlan;
 
 use std::io;
 use std::os::fd::RawFd;
 
-pub use crate::packet::{Key, Local, Remote, TunnelConfig, VXLAN_PORT};
+pub use crate::packet::{Batch, Key, Local, Remote, TunnelConfig, VXLAN_PORT};
 pub use memory::MemoryPort;
 pub use open::{OpenError, OpenPort, PortFacts, SenderFactory, open};
 
 use crate::error::DropCounters;
-use crate::packet::{Packet, Pool};
+use crate::packet::Pool;
 use crate::time::Now;
-
-/// Packets on their way through one worker.
-pub type Batch = Vec<Box<Packet>>;
 
 /// Most packets taken from one port at a time.
 pub const BATCH_SIZE: usize = 64;

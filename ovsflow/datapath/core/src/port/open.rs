@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 
 use super::options::Options;
-use super::{MemoryPort, Receiver, Sender, memory, system, tap};
+use super::{MemoryPort, Receiver, Sender, memory, patch, pcap, system, tap, vxlan};
 use crate::packet::{PortNo, TunnelConfig};
 
 /// Makes one [`Sender`] for each worker.
@@ -97,6 +97,9 @@ const KINDS: &[(&str, OpenKind)] = &[
     ("system", system::open),
     ("tap", tap::open),
     ("internal", tap::open),
+    ("vxlan", vxlan::open),
+    ("patch", patch::open),
+    ("pcap", pcap::open),
     ("memory", memory::open),
 ];
 

@@ -1,7 +1,6 @@
 //! A port's options as text, read one by one; what nobody read is refused by name.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use super::OpenError;
 
@@ -51,15 +50,6 @@ impl<'a> Options<'a> {
     /// A truth value.
     pub(super) fn flag(&mut self, name: &'static str) -> Result<Option<bool>, OpenError> {
         self.parse(name, "true or false", parse_flag)
-    }
-
-    /// A value with a text form of its own.
-    pub(super) fn value<T: FromStr>(
-        &mut self,
-        name: &'static str,
-        expected: &str,
-    ) -> Result<Option<T>, OpenError> {
-        self.parse(name, expected, |text| text.parse().ok())
     }
 
     /// Refuses the first option that nobody has read.

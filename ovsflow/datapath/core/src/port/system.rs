@@ -11,7 +11,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
-use super::fit::{cut, cut_odd_shapes, refusal};
+use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
     OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
 };
@@ -252,7 +252,7 @@ impl PacketSender {
                     let gso = packet.offload.gso.is_some();
                     if gso && error.raw_os_error() == Some(libc::EINVAL) {
                         let mut pieces = Batch::new();
-                        cut(packet, pool, &mut pieces);
+                        cut(packet, pool, &mut pieces, counters);
                         self.send_all(&pieces, pool, counters);
                         pieces.drain(..).for_each(|piece| pool.give(piece));
                     } else {
@@ -291,16 +291,9 @@ impl Sender for PacketSender {
         pool: &mut Pool,
         counters: &mut PortCounters,
     ) {
-        cut_odd_shapes(packets, pool);
+        cut_odd_shapes(packets, pool, counters);
         self.send_all(packets, pool, counters);
         packets.drain(..).for_each(|packet| pool.give(packet));
-    }
-}
-
-fn lose(reason: DropReason, counters: &mut PortCounters) {
-    counters.tx_drops.add(reason, 1);
-    if reason == DropReason::TxError {
-        counters.tx_errors += 1;
     }
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
-use super::fit::{cut_odd_shapes, refusal};
+use super::fit::{cut_odd_shapes, lose, refusal};
 use super::open::{
     OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
 };
@@ -160,8 +160,7 @@ impl TapSender {
                     Some(libc::EIO) => DropReason::PortDown,
                     _ => refusal(&error),
                 };
-                counters.tx_drops.add(reason, 1);
-                counters.tx_errors += u64::from(reason == DropReason::TxError);
+                lose(reason, counters);
             }
         }
     }
@@ -175,7 +174,7 @@ impl Sender for TapSender {
         pool: &mut Pool,
         counters: &mut PortCounters,
     ) {
-        cut_odd_shapes(packets, pool);
+        cut_odd_shapes(packets, pool, counters);
         for packet in packets.drain(..) {
             self.write_and_count(&packet, counters);
             pool.give(packet);

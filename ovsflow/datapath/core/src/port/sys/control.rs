@@ -45,10 +45,6 @@ impl Control {
         self.len = end.next_multiple_of(8).min(ROOM);
     }
 
-    pub(in crate::port) fn clear(&mut self) {
-        self.len = 0;
-    }
-
     /// The messages, first to last; ends at the first that is cut.
     pub(in crate::port) fn items(&self) -> impl Iterator<Item = ControlItem<'_>> {
         let mut rest = &self.bytes[..self.len.min(ROOM)];

@@ -84,3 +84,49 @@ impl AsRawFd for Poller {
         self.0.as_raw_fd()
     }
 }
+
+/// A timerfd: readable from the moment asked for.
+pub(in crate::port) struct Timer(File);
+
+impl Timer {
+    pub(in crate::port) fn new() -> io::Result<Self> {
+        let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+        // SAFETY: the call takes no pointer; the new descriptor is owned by nobody else.
+        let fd = unsafe {
+            let fd = check(libc::timerfd_create(libc::CLOCK_MONOTONIC, flags))?;
+            OwnedFd::from_raw_fd(fd)
+        };
+        Ok(Self(File::from(fd)))
+    }
+
+    /// Becomes readable once after `nanoseconds`, at least 1.
+    pub(in crate::port) fn wake_after(&self, nanoseconds: u64) -> io::Result<()> {
+        let zero = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let moment = libc::itimerspec {
+            it_interval: zero,
+            it_value: libc::timespec {
+                tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t,
+                tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long,
+            },
+        };
+        // SAFETY: `moment` is read during the call; no old value is asked for.
+        let result = unsafe {
+            libc::timerfd_settime(self.as_raw_fd(), 0, &raw const moment, std::ptr::null_mut())
+        };
+        check(result).map(|_| ())
+    }
+
+    pub(in crate::port) fn clear(&self) {
+        // Fails only when the moment has not come.
+        let _ = (&self.0).read(&mut [0; 8]);
+    }
+}
+
+impl AsRawFd for Timer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}

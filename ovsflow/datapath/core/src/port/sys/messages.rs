@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 
 use super::{Address, Control, Socket, check};
 use crate::packet::{LARGE_FRAME, Packet, Pool};
-use crate::port::BATCH_SIZE;
+use crate::port::{BATCH_SIZE, Batch};
 
 /// Bytes of a virtio-net header as packet sockets speak it.
 pub(in crate::port) const VNET_HEADER: usize = 10;
@@ -29,7 +29,7 @@ struct Slot {
 
 /// Room for datagrams to be received into.
 pub(in crate::port) struct Inbox {
-    packets: Vec<Box<Packet>>,
+    packets: Batch,
     slots: Vec<Slot>,
     vnet: bool,
     /// Datagrams to ask for next; follows what came last.
@@ -57,7 +57,7 @@ impl Inbox {
             cut: false,
         };
         Self {
-            packets: Vec::with_capacity(BATCH_SIZE),
+            packets: Batch::with_capacity(BATCH_SIZE),
             slots: vec![slot; BATCH_SIZE],
             vnet,
             ask: FEWEST,

@@ -18,7 +18,7 @@ mod tun;
 pub(super) use address::{Address, LinkAddress};
 pub(super) use control::{Control, int_value};
 pub(super) use device::Device;
-pub(super) use event::{Event, Poller};
+pub(super) use event::{Event, Poller, Timer};
 pub(super) use ingress::IngressBlock;
 pub(super) use messages::{Inbox, Incoming, Outgoing, VNET_HEADER, send_messages};
 pub(super) use socket::Socket;

@@ -3,9 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-#[cfg(test)]
-use super::Address;
-use super::check;
+use super::{Address, check};
 
 /// A socket, non-blocking and closed on exec.
 #[derive(Debug)]
@@ -35,7 +33,6 @@ impl Socket {
     }
 
     /// The address that the socket is bound to.
-    #[cfg(test)]
     pub(in crate::port) fn local_address(&self) -> io::Result<Address> {
         let mut address = Address::EMPTY;
         let room = address.room();

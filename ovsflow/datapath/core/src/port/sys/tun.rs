@@ -24,8 +24,6 @@ pub(in crate::port) mod tun_offload {
     pub(in crate::port) const TSO_ECN: u32 = 0x08;
     pub(in crate::port) const USO4: u32 = 0x20;
     pub(in crate::port) const USO6: u32 = 0x40;
-    pub(in crate::port) const UDP_TUNNEL_GSO: u32 = 0x80;
-    pub(in crate::port) const UDP_TUNNEL_GSO_CSUM: u32 = 0x100;
 }
 
 /// Makes TAP device `name`, with a virtio-net header of `header` bytes before each frame.

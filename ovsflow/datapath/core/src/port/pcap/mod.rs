@@ -1,0 +1,210 @@
+//! A port made of capture files: one is read as what arrives, one records what is sent.
+//!
+//! The file read is held in memory.  It arrives as fast as it is asked for, or at a `rate` of
+//! packets a second, once or in a loop.
+
+mod file;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use self::file::Writer;
+use super::fit::lose;
+use super::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFactory};
+use super::sys::Timer;
+use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender};
+use crate::error::DropReason;
+use crate::packet::gso::for_each_plain;
+use crate::packet::{Pool, PortNo};
+use crate::time::Now;
+
+/// Fastest rate that can be asked for, in packets a second.
+const MAX_RATE: u64 = 1_000_000_000;
+
+/// Opens a pcap port.  Options: `file`, the capture that arrives; `loop` (false), over and over;
+/// `rate`, packets a second (as fast as they are taken); `write`, the capture of what is sent.
+pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
+    let options = &mut request.options;
+    let (read, write) = (options.text("file"), options.text("write"));
+    let repeat = options.flag("loop")?.unwrap_or(false);
+    let rate = options.parse("rate", "packets a second, 1 to 1000000000", |text| {
+        text.parse()
+            .ok()
+            .filter(|rate| (1..=MAX_RATE).contains(rate))
+    })?;
+    request.options.finish()?;
+    if read.is_none() && write.is_none() {
+        return Err(OpenError::invalid("a pcap port needs option file or write"));
+    }
+    let frames = read.map_or(Ok(Vec::new()), |path| file::read(Path::new(path)))?;
+    let writer = write
+        .map(|path| Writer::create(Path::new(path)))
+        .transpose()?;
+    let receiver = PcapReceiver {
+        number: request.number,
+        timer: Timer::new()?,
+        pace: Pace {
+            rate,
+            start: None,
+            arrived: 0,
+        },
+        next: 0,
+        repeat,
+        frames,
+    };
+    if !receiver.frames.is_empty() {
+        receiver.timer.wake_after(1)?;
+    }
+    Ok(OpenPort {
+        receivers: vec![Box::new(receiver)],
+        sender: Box::new(PcapSenders(
+            writer.map(|writer| Arc::new(Mutex::new(writer))),
+        )),
+        facts: PortFacts {
+            state: STATE_LIVE,
+            backend: match (read, write) {
+                (Some(read), Some(write)) => format!("reads {read}, writes {write}"),
+                (Some(read), None) => format!("reads {read}"),
+                (None, write) => format!("writes {}", write.unwrap_or_default()),
+            },
+            ..PortFacts::default()
+        },
+        memory: None,
+    })
+}
+
+/// How many packets may have arrived by now.
+struct Pace {
+    /// Packets a second; `None` for as fast as they are taken.
+    rate: Option<u64>,
+    /// When the first one arrived.
+    start: Option<Now>,
+    arrived: u64,
+}
+
+impl Pace {
+    /// How many may arrive now, at most `limit`; and how long to wait for the next one, in
+    /// nanoseconds, if it is not due yet.
+    fn due(&mut self, now: Now, limit: usize) -> (usize, u64) {
+        let Some(rate) = self.rate else {
+            return (limit, 0);
+        };
+        let elapsed = now.since(*self.start.get_or_insert(now)).as_nanos();
+        let by_now = elapsed * u128::from(rate) / 1_000_000_000 + 1;
+        let due = by_now.saturating_sub(u128::from(self.arrived));
+        if due > 0 {
+            return (usize::try_from(due).unwrap_or(limit).min(limit), 0);
+        }
+        let next = u128::from(self.arrived) * 1_000_000_000 / u128::from(rate);
+        (
+            0,
+            u64::try_from(next.saturating_sub(elapsed))
+                .unwrap_or(u64::MAX)
+                .max(1),
+        )
+    }
+}
+
+struct PcapReceiver {
+    number: PortNo,
+    frames: Vec<Box<[u8]>>,
+    repeat: bool,
+    /// Index of the frame that arrives next; the end once all have.
+    next: usize,
+    pace: Pace,
+    timer: Timer,
+}
+
+impl Receiver for PcapReceiver {
+    fn fd(&self) -> Option<RawFd> {
+        Some(self.timer.as_raw_fd())
+    }
+
+    fn receive(
+        &mut self,
+        now: Now,
+        pool: &mut Pool,
+        batch: &mut Batch,
+        counters: &mut PortCounters,
+    ) -> io::Result<bool> {
+        if self.next >= self.frames.len() {
+            self.timer.clear();
+            return Ok(false);
+        }
+        let (due, wait_ns) = self.pace.due(now, BATCH_SIZE);
+        for _ in 0..due {
+            let Some(frame) = self.frames.get(self.next) else {
+                break;
+            };
+            let mut packet = pool.take();
+            packet.set_frame(frame);
+            packet.in_port = self.number;
+            counters.rx_packets += 1;
+            counters.rx_bytes += frame.len() as u64;
+            batch.push(packet);
+            self.pace.arrived += 1;
+            self.next += 1;
+            if self.repeat && self.next == self.frames.len() {
+                self.next = 0;
+            }
+        }
+        if due == 0 {
+            self.timer.clear();
+            self.timer.wake_after(wait_ns)?;
+        }
+        Ok(due > 0)
+    }
+}
+
+struct PcapSenders(Option<Arc<Mutex<Writer>>>);
+
+impl SenderFactory for PcapSenders {
+    fn sender(&self) -> io::Result<Box<dyn Sender>> {
+        Ok(Box::new(PcapSender(self.0.clone())))
+    }
+}
+
+struct PcapSender(Option<Arc<Mutex<Writer>>>);
+
+impl Sender for PcapSender {
+    fn send(
+        &mut self,
+        now: Now,
+        packets: &mut Batch,
+        pool: &mut Pool,
+        counters: &mut PortCounters,
+    ) {
+        let mut writer = self.0.as_ref().map(|writer| {
+            // A record is written whole or not at all, so what a panic left behind is whole.
+            writer.lock().unwrap_or_else(PoisonError::into_inner)
+        });
+        for packet in packets.drain(..) {
+            let mut written = Ok(());
+            if let Some(writer) = &mut writer {
+                for_each_plain(&packet, pool, |frame| {
+                    if written.is_ok() {
+                        written = writer.write(now, frame.bytes());
+                    }
+                });
+            }
+            match written {
+                Ok(()) => {
+                    counters.tx_packets += 1;
+                    counters.tx_bytes += packet.len() as u64;
+                }
+                Err(_) => lose(DropReason::TxError, counters),
+            }
+            pool.give(packet);
+        }
+        if let Some(writer) = &mut writer
+            && writer.flush().is_err()
+        {
+            counters.tx_errors += 1;
+        }
+    }
+}

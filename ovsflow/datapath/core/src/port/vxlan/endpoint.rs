@@ -1,0 +1,237 @@
+//! One UDP port of this host as a tunnel end point, shared by every tunnel port that uses it.
+//!
+//! Owns the receiving sockets, one for each address family, and the list of members: tunnel
+//! ports with their filters.  One member leads: its worker reads the sockets and hands packets
+//! of other members over through their queues.  When the leader leaves, another takes over; what
+//! each member waits on is its own epoll set, so nobody outside notices.
+//!
+//! End points are found by UDP port in the network namespace of the thread that opens a port,
+//! because the host has no more than one socket to give for each.
+//!
+//! Locks: the list of end points, then an end point's members.  An end point's reception is
+//! locked by the leader alone, before the members.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::demux::{Demux, Filter};
+use super::receive::Reception;
+use crate::packet::{PortNo, TunnelConfig};
+use crate::port::OpenError;
+use crate::port::queue::{QUEUE_LIMIT, Queue};
+use crate::port::sys::{Address, Poller, Socket};
+
+/// Bytes of datagrams that may wait in the kernel.
+const SOCKET_BUFFER: i32 = 16 << 20;
+
+/// UDP socket options; the installed headers may be older than the kernel.
+const UDP_NO_CHECK6_RX: i32 = 102;
+pub(super) const UDP_GRO: i32 = 104;
+
+/// End points that are open, by network namespace and UDP port.
+static OPEN: Mutex<Vec<(Place, Weak<Endpoint>)>> = Mutex::new(Vec::new());
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    /// Inode of the network namespace.
+    namespace: u64,
+    udp_port: u16,
+}
+
+/// A UDP port and the tunnel ports behind it.
+pub(super) struct Endpoint {
+    pub(super) gbp: bool,
+    sockets: Vec<Socket>,
+    members: Mutex<Members>,
+    pub(super) reception: Mutex<Reception>,
+}
+
+/// Tunnel ports by what they accept, as the receiving side looks them up.
+pub(super) type Ports = Demux<Arc<Member>>;
+
+#[derive(Default)]
+struct Members {
+    ports: Arc<Ports>,
+    all: Vec<Arc<Member>>,
+}
+
+/// One tunnel port's place at an end point.
+pub(super) struct Member {
+    pub(super) number: PortNo,
+    filter: Filter,
+    leads: AtomicBool,
+    /// Packets that the leader received for this port.
+    pub(super) queue: Queue,
+    /// The queue, and the sockets of the end point while this member leads.
+    poller: Poller,
+}
+
+/// Membership of one port; leaving it is dropping it.
+pub(super) struct Membership {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) member: Arc<Member>,
+}
+
+impl Endpoint {
+    /// Makes a tunnel port a member of the end point of its UDP port, opened if need be.
+    pub(super) fn join(number: PortNo, config: &TunnelConfig) -> Result<Membership, OpenError> {
+        let place = Place {
+            namespace: namespace(),
+            udp_port: config.dst_port,
+        };
+        let mut open = lock(&OPEN);
+        open.retain(|(_, endpoint)| endpoint.strong_count() > 0);
+        let known = open.iter().find(|(known, _)| *known == place);
+        let endpoint = match known.and_then(|(_, endpoint)| endpoint.upgrade()) {
+            Some(endpoint) if endpoint.gbp != config.gbp => {
+                return Err(OpenError::invalid(format!(
+                    "exts=gbp: UDP port {} is in use by a tunnel port that differs in this",
+                    config.dst_port
+                )));
+            }
+            Some(endpoint) => endpoint,
+            None => {
+                let endpoint = Arc::new(Self::open(config)?);
+                open.push((place, Arc::downgrade(&endpoint)));
+                endpoint
+            }
+        };
+        let member = endpoint.admit(number, Filter::new(config))?;
+        Ok(Membership { endpoint, member })
+    }
+
+    fn open(config: &TunnelConfig) -> io::Result<Self> {
+        let mut sockets = vec![receive_v4(config.dst_port)?];
+        match receive_v6(config.dst_port) {
+            Ok(socket) => sockets.push(socket),
+            // A host without IPv6 has no IPv6 tunnels.
+            Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self {
+            gbp: config.gbp,
+            reception: Mutex::new(Reception::new(sockets.len())),
+            sockets,
+            members: Mutex::default(),
+        })
+    }
+
+    fn admit(&self, number: PortNo, filter: Filter) -> Result<Arc<Member>, OpenError> {
+        let member = Arc::new(Member {
+            number,
+            filter,
+            leads: AtomicBool::new(false),
+            queue: Queue::new(QUEUE_LIMIT)?,
+            poller: Poller::new()?,
+        });
+        member.poller.add(member.queue.fd())?;
+        let mut members = self.members();
+        if Arc::make_mut(&mut members.ports)
+            .insert(filter, member.clone())
+            .is_err()
+        {
+            return Err(OpenError::invalid(
+                "another tunnel port accepts the same remote_ip, local_ip and in_key",
+            ));
+        }
+        members.all.push(member.clone());
+        if members.all.len() == 1 {
+            self.lead(&member)?;
+        }
+        Ok(member)
+    }
+
+    fn lead(&self, member: &Member) -> io::Result<()> {
+        for socket in &self.sockets {
+            member.poller.add(socket.as_raw_fd())?;
+        }
+        member.leads.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn leave(&self, member: &Arc<Member>) {
+        let mut members = self.members();
+        Arc::make_mut(&mut members.ports).remove(&member.filter);
+        members.all.retain(|other| !Arc::ptr_eq(other, member));
+        if member.leads.swap(false, Ordering::AcqRel)
+            && let Some(next) = members.all.first()
+        {
+            // Cannot fail but for want of kernel memory; then the others stay unserved.
+            let _ = self.lead(next);
+        }
+    }
+
+    /// The ports as they are now.
+    pub(super) fn ports(&self) -> Arc<Ports> {
+        self.members().ports.clone()
+    }
+
+    pub(super) fn sockets(&self) -> &[Socket] {
+        &self.sockets
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        lock(&self.members)
+    }
+}
+
+impl Member {
+    pub(super) fn fd(&self) -> RawFd {
+        self.poller.as_raw_fd()
+    }
+
+    /// Whether this member reads the sockets.
+    pub(super) fn leads(&self) -> bool {
+        self.leads.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.endpoint.leave(&self.member);
+    }
+}
+
+/// Locks; what a thread that panicked left behind is whole, for each change is one step.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The network namespace of the calling thread; 0 where /proc does not tell.
+fn namespace() -> u64 {
+    std::fs::metadata("/proc/thread-self/ns/net").map_or(0, |entry| entry.ino())
+}
+
+fn receive_v4(udp_port: u16) -> io::Result<Socket> {
+    let socket = Socket::new(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+    socket.set(libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+    socket.set(libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
+    socket.set(libc::IPPROTO_IP, libc::IP_RECVTTL, 1)?;
+    receive_any(&socket);
+    socket.bind(Address::new(Ipv4Addr::UNSPECIFIED.into(), udp_port).as_bytes())?;
+    Ok(socket)
+}
+
+fn receive_v6(udp_port: u16) -> io::Result<Socket> {
+    let socket = Socket::new(libc::AF_INET6, libc::SOCK_DGRAM, 0)?;
+    socket.set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+    socket.set(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+    socket.set(libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+    socket.set(libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
+    // RFC 7348 wants tunnels over IPv6 with a zero checksum accepted.
+    socket.set(libc::IPPROTO_UDP, UDP_NO_CHECK6_RX, 1)?;
+    receive_any(&socket);
+    socket.bind(Address::new(Ipv6Addr::UNSPECIFIED.into(), udp_port).as_bytes())?;
+    Ok(socket)
+}
+
+fn receive_any(socket: &Socket) {
+    // Where a kernel has no UDP_GRO, trains come as single datagrams.
+    let _ = socket.set(libc::IPPROTO_UDP, UDP_GRO, 1);
+    socket.grow_buffers(SOCKET_BUFFER);
+}

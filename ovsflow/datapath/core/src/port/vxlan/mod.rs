@@ -1,0 +1,66 @@
+//! The VXLAN port: one port for every remote end point and every network identifier.
+//!
+//! Outer headers are metadata: what arrives carries its tunnel's addresses, identifier, TOS and
+//! TTL in [`crate::packet::Tunnel`], and what is sent goes where that says.  The host's kernel
+//! owns the outer network: it routes, resolves neighbours, fragments and reassembles; we own a UDP port
+//! and leave everything else as it is.  Source: RFC 7348.
+//!
+//! | file | what it owns |
+//! | --- | --- |
+//! | `endpoint` | one UDP port of the host and the tunnel ports that share it |
+//! | `demux` | which of them receives |
+//! | `receive` | datagrams -> packets |
+//! | `plan` | what an outer header shall say |
+//! | `sockets`, `send` | packets -> datagrams |
+//! | `inner` | facts of the packet inside |
+
+mod demux;
+mod endpoint;
+mod inner;
+mod plan;
+mod receive;
+mod send;
+mod sockets;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::endpoint::Endpoint;
+use self::receive::TunnelReceiver;
+use self::send::TunnelSenders;
+use self::sockets::{PORTS, SendSockets};
+use super::OpenError;
+use super::open::{OpenPort, PortFacts, Request, STATE_LIVE};
+use crate::packet::TunnelConfig;
+
+/// Opens a tunnel port; its options are those of [`TunnelConfig`].
+pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
+    let config = TunnelConfig::parse(&mut request.options)?;
+    request.options.finish()?;
+    let sockets = SendSockets::open(&config)?;
+    let membership = Endpoint::join(request.number, &config)?;
+    let families = match sockets.v6 {
+        Some(_) => "IPv4 and IPv6",
+        None => "IPv4",
+    };
+    let facts = PortFacts {
+        state: STATE_LIVE,
+        backend: format!(
+            "udp sockets, {families}, port {}, {PORTS} source ports, segmentation and receive offload",
+            config.dst_port
+        ),
+        tunnel: Some(config.clone()),
+        ..PortFacts::default()
+    };
+    Ok(OpenPort {
+        receivers: vec![Box::new(TunnelReceiver::new(membership))],
+        sender: Box::new(TunnelSenders {
+            config: Arc::new(config),
+            sockets,
+        }),
+        facts,
+        memory: None,
+    })
+}

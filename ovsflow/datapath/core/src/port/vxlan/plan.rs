@@ -1,0 +1,125 @@
+//! What one packet's outer header shall say, worked out from the flow, the port's configuration
+//! and the packet inside.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::inner;
+use super::sockets::PORTS;
+use crate::error::DropReason;
+use crate::packet::layers::Layers;
+use crate::packet::vxlan::{self, HEADER_LEN, Header, Policy};
+use crate::packet::{DEFAULT_TTL, Inherit, Packet, Tunnel, TunnelAddress, TunnelConfig};
+use crate::port::sys::{Address, Control};
+
+/// The DSCP bits of a TOS.
+const DSCP: u8 = 0xfc;
+
+/// How one packet is to go out.
+pub(super) struct Plan {
+    pub(super) to: Address,
+    /// Source, TOS and TTL where they are not what the socket has.
+    pub(super) control: Control,
+    pub(super) header: [u8; HEADER_LEN],
+    pub(super) is_v6: bool,
+    /// The source address that the flow asks for.
+    pub(super) source: Option<IpAddr>,
+    /// Which source port, by the inner flow.
+    pub(super) port: usize,
+}
+
+impl Plan {
+    /// Plans for a packet whose tunnel metadata is already the port's.
+    pub(super) fn new(packet: &Packet, config: &TunnelConfig) -> Result<Self, DropReason> {
+        let tunnel = packet.tunnel.ok_or(DropReason::TunnelNoDestination)?;
+        let destination = match tunnel.dst {
+            TunnelAddress::V4(bits) if bits != 0 => IpAddr::V4(Ipv4Addr::from_bits(bits)),
+            TunnelAddress::V6(bits) if bits != 0 => IpAddr::V6(Ipv6Addr::from_bits(bits)),
+            _ => return Err(DropReason::TunnelNoDestination),
+        };
+        let layers = Layers::parse(packet);
+        let mut control = Control::default();
+        let source = push_source(&mut control, &tunnel);
+        push_tos_and_ttl(
+            &mut control,
+            destination.is_ipv6(),
+            outer_tos(packet.bytes(), &layers, &tunnel, config),
+            outer_ttl(packet.bytes(), &layers, &tunnel, config),
+        );
+        let hash = inner::flow_hash(packet.bytes(), &layers);
+        Ok(Self {
+            to: Address::new(destination, config.dst_port),
+            control,
+            header: header(&tunnel, config.gbp),
+            is_v6: destination.is_ipv6(),
+            source,
+            port: ((u64::from(hash) * PORTS as u64) >> 32) as usize,
+        })
+    }
+}
+
+fn header(tunnel: &Tunnel, gbp: bool) -> [u8; HEADER_LEN] {
+    let policy = Policy {
+        id: tunnel.gbp_id,
+        flags: tunnel.gbp_flags,
+    };
+    let header = Header {
+        vni: tunnel.id as u32,
+        policy: (gbp && policy != Policy::default()).then_some(policy),
+    };
+    header.build()
+}
+
+/// Names the source address, if the flow gives one of the destination's family.
+fn push_source(control: &mut Control, tunnel: &Tunnel) -> Option<IpAddr> {
+    match (tunnel.src, tunnel.dst) {
+        (TunnelAddress::V4(source), TunnelAddress::V4(_)) if source != 0 => {
+            // struct in_pktinfo: interface, source address, unused.
+            let mut info = [0; 12];
+            info[4..8].copy_from_slice(&source.to_be_bytes());
+            control.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
+            Some(Ipv4Addr::from_bits(source).into())
+        }
+        (TunnelAddress::V6(source), TunnelAddress::V6(_)) if source != 0 => {
+            // struct in6_pktinfo: source address, interface.
+            let mut info = [0; 20];
+            info[..16].copy_from_slice(&source.to_be_bytes());
+            control.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
+            Some(Ipv6Addr::from_bits(source).into())
+        }
+        _ => None,
+    }
+}
+
+/// The outer TOS: DSCP from flow or configuration, ECN from the packet inside.
+fn outer_tos(frame: &[u8], layers: &Layers, tunnel: &Tunnel, config: &TunnelConfig) -> u8 {
+    let inner = vxlan::inner_tos(frame, layers);
+    let dscp = match (tunnel.tos & DSCP, config.tos) {
+        (0, Inherit::Fixed(tos)) => tos,
+        (0, Inherit::Inner) => inner.unwrap_or(0) & DSCP,
+        (dscp, _) => dscp,
+    };
+    dscp | inner.map_or(0, vxlan::outer_ecn)
+}
+
+fn outer_ttl(frame: &[u8], layers: &Layers, tunnel: &Tunnel, config: &TunnelConfig) -> u8 {
+    match (tunnel.ttl, config.ttl) {
+        (0, Inherit::Fixed(ttl)) => ttl,
+        // A packet that must not be forwarded again must still reach the tunnel's end.
+        (0, Inherit::Inner) => inner::ttl(frame, layers).unwrap_or(DEFAULT_TTL).max(1),
+        (ttl, _) => ttl,
+    }
+}
+
+/// Says TOS and TTL where they differ from the sockets' own, 0 and [`DEFAULT_TTL`].
+fn push_tos_and_ttl(control: &mut Control, is_v6: bool, tos: u8, ttl: u8) {
+    let (level, tos_kind, ttl_kind) = match is_v6 {
+        false => (libc::IPPROTO_IP, libc::IP_TOS, libc::IP_TTL),
+        true => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS, libc::IPV6_HOPLIMIT),
+    };
+    if tos != 0 {
+        control.push(level, tos_kind, &i32::from(tos).to_ne_bytes());
+    }
+    if ttl != DEFAULT_TTL {
+        control.push(level, ttl_kind, &i32::from(ttl).to_ne_bytes());
+    }
+}

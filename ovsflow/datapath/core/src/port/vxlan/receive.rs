@@ -1,0 +1,313 @@
+//! From datagrams to packets.
+//!
+//! A datagram comes in one of four shapes, which nothing tells apart but its content:
+//!
+//! 1. one frame;
+//! 2. a train: datagrams of equal length (the last may be shorter) that the kernel handed over as
+//!    one, with their length beside it.  If it is one TCP or UDP flow it becomes a super-frame;
+//! 3. a tunnel's super-frame with TCP inside, from a peer that leaves segmentation to a device
+//!    which was never met;
+//! 4. the same with UDP inside, with the length of the *inner* segments beside it.
+//!
+//! Shapes 3 and 4, and small frames from the same peers, have inner checksums left to fill in.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use super::endpoint::{Endpoint, Member, Membership, Ports, UDP_GRO, lock};
+use crate::error::DropReason;
+use crate::packet::gso::merge_train;
+use crate::packet::layers::{L3, L4, Layers};
+use crate::packet::vxlan::{self, HEADER_LEN, Header};
+use crate::packet::{
+    Checksum, Gso, GsoKind, Offload, Packet, Pool, Tunnel, TunnelAddress, gso, tcp, transport, udp,
+};
+use crate::port::sys::{Address, Control, Inbox, Incoming, int_value};
+use crate::port::{BATCH_SIZE, Batch, PortCounters, Receiver};
+use crate::time::Now;
+
+/// A TCP datagram longer than this with its checksum left open can only be a super-frame.
+const PLAIN_DATAGRAM: usize = 1500;
+
+/// IP datagram that the segments of a super-frame of unknown segment size are cut to: what an
+/// underlay of 1500 bytes leaves over to a VXLAN over IPv6.
+const ASSUMED_DATAGRAM: usize = 1430;
+
+/// The receiving half of a tunnel port.
+pub(super) struct TunnelReceiver {
+    membership: Membership,
+}
+
+impl TunnelReceiver {
+    pub(super) fn new(membership: Membership) -> Self {
+        Self { membership }
+    }
+}
+
+impl Receiver for TunnelReceiver {
+    fn fd(&self) -> Option<RawFd> {
+        Some(self.membership.member.fd())
+    }
+
+    fn receive(
+        &mut self,
+        _now: Now,
+        pool: &mut Pool,
+        batch: &mut Batch,
+        counters: &mut PortCounters,
+    ) -> io::Result<bool> {
+        let Membership { endpoint, member } = &self.membership;
+        let first = batch.len();
+        let mut more = member.queue.pop(BATCH_SIZE, batch);
+        if member.leads() && batch.len() == first {
+            more = lock(&endpoint.reception).receive(endpoint, member, pool, batch, counters)?;
+        }
+        for packet in batch.iter().skip(first) {
+            counters.rx_packets += 1;
+            counters.rx_bytes += packet.len() as u64;
+        }
+        Ok(more)
+    }
+}
+
+/// The receiving side of an end point: what its leader needs from one batch to the next.
+pub(super) struct Reception {
+    inboxes: Vec<Inbox>,
+    /// Packets of the leader that the last batch had no room for.
+    waiting: VecDeque<Box<Packet>>,
+}
+
+/// Where decapsulated packets go.
+struct Arrivals<'a> {
+    gbp: bool,
+    ports: Arc<Ports>,
+    leader: &'a Arc<Member>,
+    waiting: &'a mut VecDeque<Box<Packet>>,
+    counters: &'a mut PortCounters,
+}
+
+impl Reception {
+    pub(super) fn new(sockets: usize) -> Self {
+        Self {
+            inboxes: (0..sockets).map(|_| Inbox::new(false)).collect(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    fn receive(
+        &mut self,
+        endpoint: &Endpoint,
+        leader: &Arc<Member>,
+        pool: &mut Pool,
+        batch: &mut Batch,
+        counters: &mut PortCounters,
+    ) -> io::Result<bool> {
+        let mut more = false;
+        if self.waiting.is_empty() {
+            let mut arrivals = Arrivals {
+                gbp: endpoint.gbp,
+                ports: endpoint.ports(),
+                leader,
+                waiting: &mut self.waiting,
+                counters,
+            };
+            for (inbox, socket) in self.inboxes.iter_mut().zip(endpoint.sockets()) {
+                let each = |incoming: Incoming<'_>, pool: &mut Pool| {
+                    arrivals.datagram(incoming, pool);
+                };
+                match inbox.receive(socket, pool, each) {
+                    Ok((_, filled)) => more |= filled,
+                    // What an earlier datagram met on its way; the socket goes on.
+                    Err(error) if error.raw_os_error() == Some(libc::EBADF) => return Err(error),
+                    Err(_) => more = true,
+                }
+            }
+        }
+        let count = self.waiting.len().min(BATCH_SIZE);
+        batch.extend(self.waiting.drain(..count));
+        Ok(more || !self.waiting.is_empty())
+    }
+}
+
+impl Arrivals<'_> {
+    /// Takes one datagram, whatever its shape.
+    fn datagram(&mut self, incoming: Incoming<'_>, pool: &mut Pool) {
+        let mut packet = incoming.packet;
+        let Some((outer, stride)) = outer_header(incoming.from, incoming.control) else {
+            return self.lose(packet, DropReason::RxError, pool);
+        };
+        if incoming.cut {
+            return self.lose(packet, DropReason::RxError, pool);
+        }
+        let stride = stride.filter(|stride| *stride > HEADER_LEN && *stride < packet.len());
+        let Some(stride) = stride else {
+            return self.frame(packet, &outer, None, pool);
+        };
+        let frame = packet.bytes().get(HEADER_LEN..).unwrap_or(&[]);
+        let layers = Layers::parse_frame(frame);
+        if layers.end as usize + HEADER_LEN > stride {
+            return self.frame(packet, &outer, u16::try_from(stride).ok(), pool);
+        }
+        match Header::parse(packet.bytes(), self.gbp) {
+            Ok(header) if merge_train(&mut packet, HEADER_LEN, stride) => {
+                self.admit(packet, &header, &outer, pool);
+            }
+            _ => self.split(packet, &outer, stride, pool),
+        }
+    }
+
+    /// Takes a train apart; what belongs together is put together again.
+    fn split(&mut self, train: Box<Packet>, outer: &Tunnel, stride: usize, pool: &mut Pool) {
+        let first = self.waiting.len();
+        for datagram in train.bytes().chunks(stride) {
+            let mut packet = pool.take();
+            packet.set_frame(datagram);
+            self.frame(packet, outer, None, pool);
+        }
+        pool.give(train);
+        let mut frames: Batch = self.waiting.drain(first..).collect();
+        gso::coalesce(&mut frames, pool);
+        self.waiting.extend(frames);
+    }
+
+    /// Takes one datagram with one inner frame, which may be a super-frame: of UDP if the kernel
+    /// told a segment length, of TCP if it is longer than any plain one.
+    fn frame(
+        &mut self,
+        mut packet: Box<Packet>,
+        outer: &Tunnel,
+        udp_segment: Option<u16>,
+        pool: &mut Pool,
+    ) {
+        let header = match Header::parse(packet.bytes(), self.gbp) {
+            Ok(header) => header,
+            Err(reason) => return self.lose(packet, reason, pool),
+        };
+        packet.pull_front(HEADER_LEN);
+        packet.offload = open_offload(&packet, udp_segment);
+        self.admit(packet, &header, outer, pool);
+    }
+
+    /// Fills in what the tunnel said of an inner frame, and hands it to the port that it is for.
+    fn admit(&mut self, mut packet: Box<Packet>, header: &Header, outer: &Tunnel, pool: &mut Pool) {
+        let Some(member) = self.ports.lookup(header.vni, outer.src, outer.dst) else {
+            return self.lose(packet, DropReason::VxlanNoPort, pool);
+        };
+        if !vxlan::decapsulate_ecn(&mut packet, outer.tos) {
+            return self.lose(packet, DropReason::TunnelCongestion, pool);
+        }
+        let policy = header.policy.unwrap_or_default();
+        packet.in_port = member.number;
+        packet.tunnel = Some(Tunnel {
+            id: u64::from(header.vni),
+            gbp_id: policy.id,
+            gbp_flags: policy.flags,
+            ..*outer
+        });
+        if Arc::ptr_eq(member, self.leader) {
+            return self.waiting.push_back(packet);
+        }
+        let mut packets = vec![packet];
+        member.queue.push(&mut packets);
+        for packet in packets {
+            self.lose(packet, DropReason::TunnelQueueFull, pool);
+        }
+    }
+
+    fn lose(&mut self, packet: Box<Packet>, reason: DropReason, pool: &mut Pool) {
+        self.counters.rx_drops.add(reason, 1);
+        self.counters.rx_errors += u64::from(is_error(reason));
+        pool.give(packet);
+    }
+}
+
+/// Whether a drop is a fault of what was received, not a decision.
+fn is_error(reason: DropReason) -> bool {
+    matches!(
+        reason,
+        DropReason::RxError
+            | DropReason::VxlanTooShort
+            | DropReason::VxlanFlags
+            | DropReason::VxlanReserved
+            | DropReason::TunnelCongestion
+    )
+}
+
+/// What the outer header said, and the length of a train's datagrams if it is one.
+fn outer_header(from: &Address, control: &Control) -> Option<(Tunnel, Option<usize>)> {
+    let mut tunnel = Tunnel {
+        src: address(from.ip()?),
+        ..Tunnel::default()
+    };
+    let mut stride = None;
+    for (level, kind, value) in control.items() {
+        match (level, kind) {
+            // struct in_pktinfo: interface, local address, header's destination address.
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                let destination = value.get(8..)?.first_chunk::<4>()?;
+                tunnel.dst = TunnelAddress::V4(u32::from_be_bytes(*destination));
+            }
+            // struct in6_pktinfo: destination address, interface.
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                let destination = value.first_chunk::<16>()?;
+                tunnel.dst = TunnelAddress::V6(u128::from_be_bytes(*destination));
+            }
+            (libc::IPPROTO_IP, libc::IP_TOS) | (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                tunnel.tos = int_value(value)? as u8;
+            }
+            (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
+                tunnel.ttl = int_value(value)? as u8;
+            }
+            (libc::IPPROTO_UDP, UDP_GRO) => stride = usize::try_from(int_value(value)?).ok(),
+            _ => {}
+        }
+    }
+    Some((tunnel, stride))
+}
+
+/// A peer's address; IPv4 in IPv6's clothes is IPv4.
+fn address(ip: IpAddr) -> TunnelAddress {
+    ip.to_canonical().into()
+}
+
+/// What a sender that counted on a device left to do in an inner frame.
+fn open_offload(packet: &Packet, udp_segment: Option<u16>) -> Offload {
+    let mut offload = Offload::default();
+    let frame = packet.bytes();
+    let layers = Layers::parse_frame(frame);
+    if !transport::looks_partial(frame, &layers) {
+        return offload;
+    }
+    let is_tcp = layers.l4_kind == L4::Tcp;
+    let field = if is_tcp {
+        tcp::CHECKSUM_AT
+    } else {
+        udp::CHECKSUM_AT
+    };
+    offload.checksum = Some(Checksum {
+        start: layers.l4,
+        offset: field as u16,
+    });
+    let datagram = (layers.end as usize).saturating_sub(usize::from(layers.l3));
+    let gso = |kind, size| Gso {
+        kind,
+        size,
+        ecn: false,
+    };
+    if is_tcp && datagram > PLAIN_DATAGRAM {
+        let l4 = usize::from(layers.l4);
+        let headers = l4 - usize::from(layers.l3) + tcp::header_len(frame, l4).unwrap_or(60);
+        let size = ASSUMED_DATAGRAM.saturating_sub(headers).max(1) as u16;
+        let kind = match layers.l3_kind {
+            L3::Ipv4 => GsoKind::Tcp4,
+            _ => GsoKind::Tcp6,
+        };
+        offload.gso = Some(gso(kind, size));
+    } else if let (L4::Udp, Some(size)) = (layers.l4_kind, udp_segment) {
+        offload.gso = Some(gso(GsoKind::Udp, size));
+    }
+    offload
+}
