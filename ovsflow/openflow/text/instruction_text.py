@@ -76,7 +76,7 @@ def _read(reading: _Reading, pair: Pair, parser: ActionParser) -> None:
     elif name == "write_metadata":
         value, mask = pair.value.partition("/")
         bits = _ALL_ONES if mask is None else wide(mask, 64)
-        reading.done = replace(done, metadata=(wide(value, 64) & bits, bits))
+        reading.done = replace(done, metadata=(wide(value, 64), bits))
     elif old:
         raise bad(pair.key, f"{name} needs a later version of OpenFlow than 1.0")
     elif name == "meter":

@@ -155,7 +155,7 @@ class Keys:
         field = fields.by_name(name)
         name = name if field is None else field.name
         ones = full_mask(name)
-        mask = ones if mask is None else mask
+        mask = ones if mask is None else mask & ones
         if size:
             self.sizes[name] = size
             ones = (1 << 8 * size) - 1
@@ -266,7 +266,7 @@ class Keys:
         vid_mask = mask & whole
         if vid_mask:
             yield MatchField("vlan_vid", value & vid_mask, None if vid_mask == whole else vid_mask)
-        if value & whole and mask & VLAN_PCP:
+        if value & VLAN_CFI and mask & VLAN_PCP:
             yield MatchField("vlan_pcp", value >> 13)
 
     def _layer3(self, version: int, eth_type: int) -> Iterator[MatchField]:
@@ -307,6 +307,8 @@ def full_mask(name: str) -> int:
     field = fields.by_name(name)
     if field is None or field.format in ("port16", "port32"):
         return 0xFFFFFFFF
+    if name == "ct_state":
+        return 0xFF  # Of 32 bits on the wire these have a meaning, and more cannot be matched.
     return field.full_mask
 
 
