@@ -1,0 +1,144 @@
+"""What all sessions of one switch share: the datapath, the roles, and each other.
+
+A session tells the bridge what the others must hear (a port changed, a role was lost); the
+bridge brings what the datapath has to tell to the sessions that want it.  No sockets, no clock:
+whoever owns the time calls `deliver` when events wait.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from ovsflow.config.switch import DescConfig
+from ovsflow.openflow.constants import PortReason, RoleReason
+from ovsflow.openflow.port import PortDesc
+from ovsflow.switch.door import Door, Event, Port
+from ovsflow.switch.features import port_desc
+from ovsflow.switch.interest import Subject
+from ovsflow.switch.roles import Roles
+
+if TYPE_CHECKING:
+    from ovsflow.switch.session import Session
+
+#: Events that one call of `deliver` takes, so that a storm of them does not stop the rest.
+EVENTS_AT_ONCE: Final = 512
+
+_SUBJECTS: Final = {
+    "packet_in": Subject.PACKET_IN,
+    "flow_removed": Subject.FLOW_REMOVED,
+    "table_status": Subject.TABLE_STATUS,
+}
+
+
+def _nothing() -> None:
+    """Stands where nobody listens."""
+
+
+class Bridge:
+    """One switch, as its sessions see it.
+
+    Attributes:
+        name: Name of the bridge.
+        datapath: Tables, ports and packets.
+        datapath_id: The 64-bit datapath id.
+        describe: What OFPMP_DESC tells.
+        protocols: Wire versions that may be negotiated.
+        roles: Who may write.
+        sessions: Those that are open, by number.
+        fragments: OFPC_FRAG_* in force.
+        suppressed: Packet-ins that were not sent because the peer does not read.
+        set_port_config: Changes a port's OFPPC_* bits; whoever owns devices puts itself here.
+        on_change: Called after tables or ports may have changed, so that a timer can be set anew.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        datapath: Door,
+        *,
+        datapath_id: int,
+        describe: DescConfig,
+        protocols: tuple[int, ...],
+    ) -> None:
+        self.name = name
+        self.datapath = datapath
+        self.datapath_id = datapath_id
+        self.describe = replace(describe, datapath=describe.datapath or name)
+        self.protocols = protocols
+        self.roles = Roles()
+        self.sessions: dict[int, Session] = {}
+        self.fragments = 0
+        self.suppressed = 0
+        self.set_port_config: Callable[[int, int], Port] = self._set_port_config
+        self.on_change: Callable[[], None] = _nothing
+        self._last_session = 0
+
+    def join(self, session: "Session") -> int:
+        """Takes a session in; returns its number, which is never used again."""
+        self._last_session += 1
+        self.sessions[self._last_session] = session
+        self.roles.join(self._last_session)
+        return self._last_session
+
+    def leave(self, number: int) -> None:
+        """A session is over."""
+        self.sessions.pop(number, None)
+        self.roles.leave(number)
+
+    def _set_port_config(self, number: int, config: int) -> Port:
+        return self.datapath.set_port(number, config=config)
+
+    # -- What the datapath tells ---------------------------------------------------------------
+
+    def deliver(self) -> bool:
+        """Brings waiting events to the sessions; returns whether there may be more."""
+        taken = 0
+        while taken < EVENTS_AT_ONCE:
+            events = self.datapath.events()
+            if not events:
+                return False
+            for event in events:
+                self._spread(event)
+            taken += len(events)
+        return True
+
+    def _spread(self, event: Event) -> None:
+        subject = _SUBJECTS.get(event.kind)
+        if subject is None:
+            return
+        encoded: dict[tuple[int, str], bytes] = {}
+        for session in tuple(self.sessions.values()):
+            if not session.hears(subject, event.reason):
+                continue
+            form = "standard"
+            if subject is Subject.PACKET_IN:
+                if session.controller_id != event.controller_id:
+                    continue
+                if session.congested:
+                    self.suppressed += 1
+                    continue
+                form = session.packet_in_format
+            shape = (session.version, form)
+            if shape not in encoded:
+                encoded[shape] = event.encode(session.version, format=form)
+            session.write(encoded[shape])
+
+    # -- What sessions and the rim tell ----------------------------------------------------------
+
+    def port_changed(self, reason: PortReason, port: Port) -> None:
+        """Sends PORT_STATUS to every session that wants it."""
+        self.describe_port(reason, port_desc(port))
+
+    def describe_port(self, reason: PortReason, description: PortDesc) -> None:
+        """Sends PORT_STATUS about a port that may be gone."""
+        for session in tuple(self.sessions.values()):
+            if session.hears(Subject.PORT_STATUS, reason):
+                session.tell_port(reason, description)
+        self.on_change()
+
+    def roles_lost(self, numbers: list[int], reason: RoleReason) -> None:
+        """Tells sessions that they are not primary any more, where their version can say it."""
+        for number in numbers:
+            session = self.sessions.get(number)
+            if session is not None and session.hears(Subject.ROLE_STATUS, reason):
+                session.tell_role(reason)

@@ -1,0 +1,70 @@
+"""How the switch describes itself and its ports to controllers."""
+
+from typing import Final
+
+from ovsflow.openflow.constants import (
+    Capability,
+    MessageType,
+    PortConfig,
+    PortFeature,
+    PortState,
+    Version,
+    type_number,
+)
+from ovsflow.openflow.port import PortDesc
+from ovsflow.switch.door import Port
+
+TABLES: Final = 254
+
+#: OFPAT_* of OpenFlow 1.0 that FEATURES_REPLY lists: output to enqueue, all twelve.
+ACTIONS_OF10: Final = 0xFFF
+
+_COMMON: Final = (
+    Capability.FLOW_STATS | Capability.TABLE_STATS | Capability.PORT_STATS | Capability.QUEUE_STATS
+)
+
+#: kbit/s and the OFPPF_* that stands for it at full duplex.
+_SPEEDS: Final = {
+    10_000: PortFeature.FULL_10MB,
+    100_000: PortFeature.FULL_100MB,
+    1_000_000: PortFeature.FULL_1GB,
+    10_000_000: PortFeature.FULL_10GB,
+    40_000_000: PortFeature.FULL_40GB,
+    100_000_000: PortFeature.FULL_100GB,
+    1_000_000_000: PortFeature.FULL_1TB,
+}
+
+
+def capabilities(version: int) -> int:
+    """OFPC_* bits that a session of `version` is told."""
+    if version == Version.OF10:
+        return _COMMON | Capability.ARP_MATCH_IP
+    common = _COMMON | Capability.GROUP_STATS
+    if version >= Version.OF14:
+        common |= Capability.BUNDLES | Capability.FLOW_MONITORING
+    return common
+
+
+def port_desc(port: Port) -> PortDesc:
+    """A port as PORT_STATUS, PORT_DESC and FEATURES_REPLY tell it."""
+    current = 0
+    if port.speed:
+        known = _SPEEDS.get(port.speed)
+        current = PortFeature.OTHER if known is None else known | PortFeature.COPPER
+    state = port.state & (PortState.LINK_DOWN | PortState.BLOCKED)
+    down = state & PortState.LINK_DOWN or port.config & PortConfig.PORT_DOWN
+    return PortDesc(
+        number=port.number,
+        hw_addr=port.hw_addr,
+        name=port.name[:15],
+        config=port.config,
+        state=int(state) if down else int(state | PortState.LIVE),
+        current=current,
+        current_speed=port.speed,
+    )
+
+
+def type_numbers(version: int, *kinds: MessageType) -> frozenset[int]:
+    """The type bytes of some messages in a version, as far as it has them."""
+    numbers = (type_number(version, kind) for kind in kinds)
+    return frozenset(number for number in numbers if number is not None)

@@ -1,0 +1,307 @@
+"""What the switch does for each kind of message: one function per kind, found in one table.
+
+A handler answers through the session, or raises `DecodeError` with what to answer instead.
+Table changes do not come by here, but for those that travel in another message.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import ovsflow.openflow.codec as codec
+import ovsflow.switch.multiparts as multiparts
+from ovsflow.errors import DecodeError
+from ovsflow.openflow.bundle import BundleAdd, BundleControl
+from ovsflow.openflow.constants import (
+    HEADER_BYTES,
+    NICIRA,
+    ONF,
+    QUEUE_ALL,
+    BundleControlType,
+    ErrorType,
+    MessageType,
+    PortReason,
+    Role,
+    RoleReason,
+    Version,
+    type_number,
+)
+from ovsflow.openflow.failure import ErrorMessage
+from ovsflow.openflow.handshake import (
+    BarrierReply,
+    BarrierRequest,
+    EchoReply,
+    Experimenter,
+    FeaturesReply,
+    FeaturesRequest,
+    GetAsyncReply,
+    GetAsyncRequest,
+    GetConfigReply,
+    GetConfigRequest,
+    RoleReply,
+    RoleRequest,
+    SetAsync,
+    SetConfig,
+)
+from ovsflow.openflow.modify import FlowMod, PortMod
+from ovsflow.openflow.nicira import (
+    FlowAge,
+    FlowModTableId,
+    SetAsyncConfig,
+    SetAsyncConfig2,
+    SetControllerId,
+    SetFlowFormat,
+    SetPacketInFormat,
+    TlvTableReply,
+    TlvTableRequest,
+)
+from ovsflow.openflow.port_stats import QueueGetConfigReply, QueueGetConfigRequest
+from ovsflow.openflow.wire import Body
+from ovsflow.switch.bundles import BAD_TYPE, MSG_FAILED, MSG_UNSUPPORTED, bundle_error
+from ovsflow.switch.features import ACTIONS_OF10, TABLES, capabilities, port_desc, type_numbers
+
+if TYPE_CHECKING:
+    from ovsflow.switch.session import Session
+
+_BAD_TYPE: Final = 1
+_BAD_EXPERIMENTER: Final = 3
+_BAD_SUBTYPE: Final = 4
+_EPERM: Final = 5
+
+_FRAGMENT_MASK: Final = 0b11
+_INVALID_TTL: Final = 1 << 2
+#: OFPC_FRAG_* and the datapath's word; reassembly (2) is not offered, the mode stays as it is.
+_FRAGMENTS: Final = {0: "normal", 1: "drop", 3: "nx-match"}
+_PACKET_IN_FORMATS: Final = ("standard", "nxt_packet_in", "nxt_packet_in2")
+
+_MULTIPART: Final = {
+    int(version): type_number(version, MessageType.MULTIPART_REQUEST) for version in Version
+}
+#: What a bundle may hold, besides PORT_MOD.
+_BUNDLED: Final = {
+    int(version): type_numbers(
+        version,
+        MessageType.FLOW_MOD,
+        MessageType.GROUP_MOD,
+        MessageType.METER_MOD,
+        MessageType.PACKET_OUT,
+    )
+    for version in Version
+}
+
+
+def handle(session: "Session", data: bytes) -> None:
+    """Does what one message asks for.
+
+    Raises:
+        DecodeError: What to answer instead.
+    """
+    if data[1] == _MULTIPART[session.version]:
+        multiparts.answer(session, data)
+        return
+    received = codec.decode(data)
+    body = received.body
+    handler = _HANDLERS.get(type(body))
+    if handler is not None:
+        handler(session, body, received.xid, data)
+    elif isinstance(body, Experimenter):
+        known = body.experimenter in (NICIRA, ONF)
+        code = _BAD_SUBTYPE if known else _BAD_EXPERIMENTER
+        raise DecodeError(f"experimenter {body.experimenter:#x}", ErrorType.BAD_REQUEST, code)
+    elif data[1] == MessageType.EXPERIMENTER:
+        raise DecodeError("not supported", ErrorType.BAD_REQUEST, _BAD_SUBTYPE)
+    else:
+        raise DecodeError(f"{type(body).__name__} from a peer", ErrorType.BAD_REQUEST, _BAD_TYPE)
+
+
+def _ignore(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    """For what needs no answer."""
+
+
+def _features(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    version = session.version
+    old = version == Version.OF10
+    ports = tuple(port_desc(port) for port in session.bridge.datapath.ports()) if old else ()
+    reply = FeaturesReply(
+        datapath_id=session.bridge.datapath_id,
+        n_buffers=0,
+        n_tables=TABLES,
+        capabilities=capabilities(version),
+        actions=ACTIONS_OF10 if old else 0,
+        ports=ports,
+    )
+    session.send(reply, xid)
+
+
+def _get_config(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    flags = session.bridge.fragments
+    session.send(GetConfigReply(flags, session.miss_send_len), xid)
+
+
+def _set_config(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, SetConfig)
+    known = _FRAGMENT_MASK | (_INVALID_TTL if session.version < Version.OF13 else 0)
+    if body.flags & ~known:
+        raise DecodeError(f"config flags {body.flags:#x}", ErrorType.SWITCH_CONFIG_FAILED, 0)
+    fragments = body.flags & _FRAGMENT_MASK
+    if session.role is not Role.SECONDARY and fragments in _FRAGMENTS:
+        if fragments != session.bridge.fragments:
+            session.bridge.datapath.configure({"fragments": _FRAGMENTS[fragments]})
+        session.bridge.fragments = fragments
+    if session.version < Version.OF13:
+        session.interest.set_invalid_ttl(bool(body.flags & _INVALID_TTL))
+    session.miss_send_len = body.miss_send_len
+    if session.service:
+        session.interest.awake = body.miss_send_len != 0
+
+
+def _barrier(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    # What earlier changes caused (flows removed) is told before the reply.
+    session.bridge.deliver()
+    session.send(BarrierReply(), xid)
+
+
+def _role(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, RoleRequest)
+    roles = session.bridge.roles
+    generation = body.generation_id if session.version != Version.OF10 else None
+    lost = roles.request(session.number, body.role, generation)
+    session.send(RoleReply(session.role, roles.generation, body.short_id), xid)
+    session.bridge.roles_lost(lost, RoleReason.PRIMARY_REQUEST)
+
+
+def _get_async(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    session.send(GetAsyncReply(session.interest.masks()), xid)
+
+
+def _set_async(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, SetAsync | SetAsyncConfig | SetAsyncConfig2)
+    session.interest.set_masks(body.masks)
+
+
+def _port_mod(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, PortMod)
+    session.require_write()
+    datapath = session.bridge.datapath
+    port = next((each for each in datapath.ports() if each.number == body.port), None)
+    if port is None:
+        raise DecodeError(f"port {body.port} does not exist", ErrorType.PORT_MOD_FAILED, 0)
+    if port.hw_addr != body.hw_addr:
+        raise DecodeError("the hardware address differs", ErrorType.PORT_MOD_FAILED, 1)
+    config = port.config & ~body.mask | body.config & body.mask
+    if config != port.config:
+        changed = session.bridge.set_port_config(body.port, config)
+        session.bridge.port_changed(PortReason.MODIFY, changed)
+
+
+def _queue_config(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, QueueGetConfigRequest)
+    multiparts.check_queue(session, body.port, QUEUE_ALL)
+    session.send(QueueGetConfigReply(body.port), xid)
+
+
+def _wrapped_flow_mod(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    session.require_write()
+    session.write(session.apply(data))
+
+
+# -- Bundles -------------------------------------------------------------------------------------
+
+
+def _bundle_control(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, BundleControl)
+    session.require_write()
+    number, bundles = body.bundle_id, session.bundles
+    if body.type == BundleControlType.OPEN_REQUEST:
+        bundles.open(number, body.flags, session.now_ns)
+    elif body.type == BundleControlType.CLOSE_REQUEST:
+        bundles.close(number, body.flags)
+    elif body.type == BundleControlType.COMMIT_REQUEST:
+        _commit(session, number, body.flags)
+    elif body.type == BundleControlType.DISCARD_REQUEST:
+        bundles.discard(number)
+    else:
+        raise bundle_error(BAD_TYPE, f"bundle control type {body.type}")
+    session.send(BundleControl(number, body.type + 1, body.flags), xid)
+
+
+def _commit(session: "Session", number: int, flags: int) -> None:
+    bundle = session.bundles.take(number, flags)
+    errors = session.apply(bytes(bundle.tables), atomic=True) if bundle.tables else b""
+    if errors:
+        session.write(errors)
+        raise bundle_error(MSG_FAILED, "a message of the bundle failed; nothing was changed")
+    for message in bundle.ports:
+        try:
+            _port_mod(session, codec.decode(message).body, 0, message)
+        except DecodeError as error:
+            session.fail(error, message)
+
+
+def _bundle_add(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, BundleAdd)
+    session.require_write()
+    message = body.message
+    if len(message) < HEADER_BYTES or message[0] != session.version:
+        raise bundle_error(MSG_UNSUPPORTED, "the message has another version")
+    tables = message[1] in _BUNDLED[session.version]
+    if not tables and message[1] != type_number(session.version, MessageType.PORT_MOD):
+        raise bundle_error(MSG_UNSUPPORTED, f"messages of type {message[1]} cannot be bundled")
+    session.bundles.add(body.bundle_id, body.flags, message, xid, session.now_ns, tables=tables)
+
+
+# -- Nicira's extensions ---------------------------------------------------------------------------
+
+
+def _packet_in_format(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, SetPacketInFormat)
+    if body.format >= len(_PACKET_IN_FORMATS):
+        raise DecodeError(f"packet-in format {body.format}", ErrorType.BAD_REQUEST, _EPERM)
+    session.packet_in_format = _PACKET_IN_FORMATS[body.format]
+
+
+def _flow_format(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, SetFlowFormat)
+    if body.format not in (0, 2):
+        raise DecodeError(f"flow format {body.format}", ErrorType.BAD_REQUEST, _EPERM)
+
+
+def _controller_id(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, SetControllerId)
+    session.controller_id = body.controller_id
+
+
+def _table_id(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, FlowModTableId)
+    session.flow_mod_table_id = body.enable
+
+
+def _tlv_table(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    session.send(TlvTableReply(), xid)
+
+
+_Handler = Callable[["Session", Body, int, bytes], None]
+
+_HANDLERS: Final[dict[type[Body], _Handler]] = {
+    ErrorMessage: _ignore,
+    EchoReply: _ignore,
+    FeaturesRequest: _features,
+    GetConfigRequest: _get_config,
+    SetConfig: _set_config,
+    BarrierRequest: _barrier,
+    RoleRequest: _role,
+    GetAsyncRequest: _get_async,
+    SetAsync: _set_async,
+    PortMod: _port_mod,
+    QueueGetConfigRequest: _queue_config,
+    FlowMod: _wrapped_flow_mod,
+    BundleControl: _bundle_control,
+    BundleAdd: _bundle_add,
+    FlowAge: _ignore,
+    SetPacketInFormat: _packet_in_format,
+    SetFlowFormat: _flow_format,
+    SetControllerId: _controller_id,
+    FlowModTableId: _table_id,
+    SetAsyncConfig: _set_async,
+    SetAsyncConfig2: _set_async,
+    TlvTableRequest: _tlv_table,
+}

@@ -1,0 +1,199 @@
+"""Answers to multipart requests (OpenFlow 1.0: statistics).
+
+What is about tables, flows, groups and meters goes to the datapath as it is, and comes back
+piece by piece.  What is about the switch itself and its ports is answered here.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import ovsflow.openflow.codec as codec
+from ovsflow.errors import DecodeError
+from ovsflow.openflow.constants import (
+    QUEUE_ALL,
+    ErrorType,
+    MultipartType,
+    PortNumber,
+    Version,
+)
+from ovsflow.openflow.multipart import DescReply, DescRequest, StatsReply
+from ovsflow.openflow.port_stats import (
+    PortDescReply,
+    PortDescRequest,
+    PortStats,
+    PortStatsReply,
+    PortStatsRequest,
+    QueueDescReply,
+    QueueDescRequest,
+    QueueStatsReply,
+    QueueStatsRequest,
+)
+from ovsflow.openflow.wire import Body
+from ovsflow.switch.features import port_desc
+
+if TYPE_CHECKING:
+    from ovsflow.switch.session import Session
+
+_BAD_LEN: Final = (ErrorType.BAD_REQUEST, 6)
+_BAD_MULTIPART: Final = (ErrorType.BAD_REQUEST, 2)
+_QUEUE_BAD_PORT: Final = (ErrorType.QUEUE_OP_FAILED, 0)
+_QUEUE_BAD_QUEUE: Final = (ErrorType.QUEUE_OP_FAILED, 1)
+
+#: Ports in one reply message; the longest description is well under 128 bytes.
+_PORTS_AT_ONCE: Final = 500
+#: Header, multipart type, flags; and four bytes of padding from 1.1 on.
+_SMALLEST_OF10: Final = 12
+_SMALLEST: Final = 16
+_REQ_MORE: Final = 1
+
+_FROM_TABLES: Final = frozenset(
+    {
+        MultipartType.FLOW_DESC,
+        MultipartType.AGGREGATE_STATS,
+        MultipartType.TABLE_STATS,
+        MultipartType.GROUP_STATS,
+        MultipartType.GROUP_DESC,
+        MultipartType.GROUP_FEATURES,
+        MultipartType.METER_STATS,
+        MultipartType.METER_CONFIG,
+        MultipartType.METER_FEATURES,
+        MultipartType.TABLE_FEATURES,
+        MultipartType.TABLE_DESC,
+        MultipartType.FLOW_MONITOR,
+        MultipartType.FLOW_STATS,
+        MultipartType.BUNDLE_FEATURES,
+        MultipartType.EXPERIMENTER,
+    }
+)
+
+_Item = TypeVar("_Item")
+
+
+def answer(session: "Session", request: bytes) -> None:
+    """Answers a MULTIPART_REQUEST.
+
+    Raises:
+        DecodeError: What to answer instead.
+    """
+    smallest = _SMALLEST_OF10 if session.version == Version.OF10 else _SMALLEST
+    if len(request) < smallest:
+        raise DecodeError("the request is cut short", *_BAD_LEN)
+    kind = int.from_bytes(request[8:10], "big")
+    more = int.from_bytes(request[10:12], "big") & _REQ_MORE
+    if kind in _FROM_TABLES:
+        if kind == MultipartType.TABLE_FEATURES and len(request) > _SMALLEST:
+            session.require_write()
+        if more:
+            # Only a table-features request can have parts, and all of it is refused at its end.
+            return
+        session.begin_dump(_steps(session, request))
+        return
+    if kind not in tuple(MultipartType):
+        raise DecodeError(f"multipart type {kind} is unknown", *_BAD_MULTIPART)
+    received = codec.decode(request)
+    handler = _HANDLERS.get(type(received.body))
+    if handler is None:
+        raise DecodeError(f"multipart type {kind} is not supported", *_BAD_MULTIPART)
+    handler(session, received.body, received.xid)
+
+
+def _steps(session: "Session", request: bytes) -> Iterator[bytes]:
+    cursor: int | None = 0
+    while cursor is not None:
+        piece, cursor = session.bridge.datapath.query(
+            session.version, request, session.now_ns, cursor
+        )
+        yield piece
+
+
+def _send_parts(
+    session: "Session",
+    xid: int,
+    items: Sequence[_Item],
+    make: Callable[[tuple[_Item, ...], bool], StatsReply],
+) -> None:
+    """Sends a list in as many replies as it needs, at least one."""
+    for start in range(0, max(len(items), 1), _PORTS_AT_ONCE):
+        part = tuple(items[start : start + _PORTS_AT_ONCE])
+        session.send(make(part, start + _PORTS_AT_ONCE < len(items)), xid)
+
+
+def _desc(session: "Session", body: Body, xid: int) -> None:
+    describe = session.bridge.describe
+    reply = DescReply(
+        manufacturer=describe.manufacturer,
+        hardware=describe.hardware,
+        software=describe.software,
+        serial_number=describe.serial_number,
+        datapath=describe.datapath,
+    )
+    session.send(reply, xid)
+
+
+def _port_desc(session: "Session", body: Body, xid: int) -> None:
+    assert isinstance(body, PortDescRequest)
+    wanted = body.port
+    ports = [
+        port_desc(port)
+        for port in session.bridge.datapath.ports()
+        if wanted in (PortNumber.ANY, port.number)
+    ]
+    _send_parts(session, xid, ports, lambda part, more: PortDescReply(part, more=more))
+
+
+def _port_stats(session: "Session", body: Body, xid: int) -> None:
+    assert isinstance(body, PortStatsRequest)
+    datapath = session.bridge.datapath
+    added = {port.number: port.added_ns for port in datapath.ports()}
+    stats = []
+    for counters in datapath.port_counters():
+        if body.port not in (PortNumber.ANY, counters.number) or counters.number not in added:
+            continue
+        age_ns = max(session.now_ns - added[counters.number], 0)
+        stats.append(
+            PortStats(
+                port=counters.number,
+                rx_packets=counters.rx_packets,
+                tx_packets=counters.tx_packets,
+                rx_bytes=counters.rx_bytes,
+                tx_bytes=counters.tx_bytes,
+                rx_dropped=counters.rx_dropped,
+                tx_dropped=counters.tx_dropped,
+                rx_errors=counters.rx_errors,
+                tx_errors=counters.tx_errors,
+                duration_sec=age_ns // 1_000_000_000,
+                duration_nsec=age_ns % 1_000_000_000,
+            )
+        )
+    _send_parts(session, xid, stats, lambda part, more: PortStatsReply(part, more=more))
+
+
+def check_queue(session: "Session", port: int, queue: int) -> None:
+    """Raises QUEUE_OP_FAILED unless the port exists; no port has queues of its own."""
+    if port != PortNumber.ANY:
+        numbers = {each.number for each in session.bridge.datapath.ports()}
+        if port not in numbers:
+            raise DecodeError(f"port {port} does not exist", *_QUEUE_BAD_PORT)
+    if queue != QUEUE_ALL:
+        raise DecodeError(f"queue {queue} does not exist", *_QUEUE_BAD_QUEUE)
+
+
+def _queue_stats(session: "Session", body: Body, xid: int) -> None:
+    assert isinstance(body, QueueStatsRequest)
+    check_queue(session, body.port, body.queue)
+    session.send(QueueStatsReply(), xid)
+
+
+def _queue_desc(session: "Session", body: Body, xid: int) -> None:
+    assert isinstance(body, QueueDescRequest)
+    check_queue(session, body.port, body.queue)
+    session.send(QueueDescReply(), xid)
+
+
+_HANDLERS: Final[dict[type[Body], Callable[["Session", Body, int], None]]] = {
+    DescRequest: _desc,
+    PortDescRequest: _port_desc,
+    PortStatsRequest: _port_stats,
+    QueueStatsRequest: _queue_stats,
+    QueueDescRequest: _queue_desc,
+}
