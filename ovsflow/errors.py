@@ -48,6 +48,22 @@ class DecodeError(OvsflowError):
         self.experimenter = experimenter
 
 
+class RefusedError(OvsflowError):
+    """A switch answered a request with OFPT_ERROR; the text names the error.
+
+    Attributes:
+        kind: OFPET_*, in the numbers of the session's version.
+        code: The code within `kind`.
+        experimenter: Experimenter id for experimenter errors, else 0.
+    """
+
+    def __init__(self, message: str, kind: int, code: int, experimenter: int = 0) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.code = code
+        self.experimenter = experimenter
+
+
 class EncodeError(OvsflowError):
     """Something that a version of OpenFlow cannot express; the text says what."""
 
