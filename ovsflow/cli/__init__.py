@@ -1,0 +1,1 @@
+"""The `ovsflow` command: its arguments, its conversation with running switches, its tables."""

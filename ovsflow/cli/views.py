@@ -1,0 +1,136 @@
+"""How answers look on a terminal.  `--json` prints the same values as they are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+# What a switch answers is JSON; each view knows the shape of its own answer.
+Answer = Any
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        numeric = column[:1].islower() and column not in ("state", "kind", "name", "backend")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    return table
+
+
+def show(console: Console, answer: Answer) -> None:
+    """What a switch is and whom it speaks with."""
+    standalone = ", learning switch now" if answer["standalone"] else ""
+    console.print(f"[bold]{answer['name']}[/bold]  dpid {answer['dpid']}  pid {answer['pid']}")
+    console.print(f"fail mode {answer['fail_mode']}{standalone}, {answer['workers']} worker(s)")
+    console.print(f"speaks {', '.join(answer['protocols'])}")
+    for target in answer["listen"]:
+        console.print(f"listens on {target}", highlight=False)
+    ports(console, answer["ports"])
+    if answer["controllers"]:
+        rows = [
+            (each["target"], _state(each), each["version"], each["role"], each["last_error"])
+            for each in answer["controllers"]
+        ]
+        titles = ("Controller", "State", "Version", "Role", "Last error")
+        console.print(_table("", titles, rows))
+    others = [each for each in answer["sessions"] if each["service"]]
+    if others:
+        peers = [(each["peer"], each["version"], each["role"]) for each in others]
+        console.print(_table("", ("Peer", "Version", "Role"), peers))
+
+
+def _state(controller: Mapping[str, Any]) -> str:
+    if controller["connected"]:
+        return f"connected for {controller['seconds']:.0f} s"
+    return f"{controller['state']} for {controller['seconds']:.0f} s"
+
+
+def ports(console: Console, answer: Answer) -> None:
+    """The ports."""
+    rows = []
+    for port in answer:
+        options = ",".join(f"{key}={value}" for key, value in port["options"].items())
+        kind = f"{port['kind']} {options}".strip()
+        state = "down" if not port["up"] else "up" if port["link"] else "no link"
+        rows.append((port["number"], port["name"], kind, state, port["hw_addr"], port["backend"]))
+    console.print(_table("", ("port", "name", "Kind", "State", "Address", "How"), rows))
+
+
+def switches(console: Console, answer: Answer) -> None:
+    """The switches that run here."""
+    rows = [
+        (
+            each["name"],
+            each["dpid"],
+            each["pid"],
+            len(each["ports"]),
+            f"{sum(c['connected'] for c in each['controllers'])} of {len(each['controllers'])}",
+        )
+        for each in answer
+    ]
+    console.print(_table("", ("Switch", "Dpid", "pid", "ports", "controllers"), rows))
+
+
+def stats(console: Console, answer: Answer) -> None:
+    """Counters of ports, caches, tables and drops."""
+    columns = ("packets", "bytes", "dropped", "errors")
+    titles = ["port", "name", *(f"{way} {c}" for way in ("rx", "tx") for c in columns)]
+    rows = [
+        [port["number"], port["name"]]
+        + [port[f"{way}_{c}"] for way in ("rx", "tx") for c in columns]
+        for port in answer["ports"]
+    ]
+    console.print(_table("", titles, rows))
+    for title, key in (("Cache", "cache"), ("Controller", "controller")):
+        console.print(_table(title, ("what", "number"), _pairs(answer.get(key, {}))))
+    tables = [each for each in answer.get("tables", []) if isinstance(each, dict)]
+    if tables:
+        names = tuple(tables[0])
+        console.print(_table("Tables", names, ([t.get(n) for n in names] for t in tables)))
+    drops = {reason: count for reason, count in answer["drops"].items() if count}
+    if drops:
+        console.print(_table("Drops", ("reason", "packets"), _pairs(drops)))
+    else:
+        console.print("no packet was dropped")
+
+
+def _pairs(values: Mapping[str, Any]) -> list[tuple[str, object]]:
+    return [(key.replace("_", " "), value) for key, value in values.items()]
+
+
+def macs(console: Console, answer: Answer) -> None:
+    """Learned addresses."""
+    rows = [(each["port"], each["vlan"], each["mac"], each["age"]) for each in answer]
+    console.print(_table("", ("port", "vlan", "Address", "age"), rows))
+
+
+def trace(console: Console, answer: Answer) -> None:
+    """A packet's walk through the tables."""
+    fields = ",".join(f"{key}={value}" for key, value in answer.get("key", {}).items())
+    console.print(f"[bold]packet[/bold] {fields}", highlight=False)
+    for step in answer.get("steps", []):
+        rule = step.get("rule")
+        where = f"[bold]table {step['table']}[/bold]  "
+        if rule is None:
+            console.print(f"{where}no match", highlight=False)
+        else:
+            console.print(f"{where}{_escaped(rule)}", highlight=False)
+            console.print(f"    actions={_escaped(str(step.get('actions', '')))}", highlight=False)
+        for note in step.get("notes", []):
+            console.print(f"    {_escaped(str(note))}", highlight=False)
+    mask = ",".join(f"{key}={value}" for key, value in answer.get("mask", {}).items())
+    console.print(f"[bold]depends on[/bold] {mask or 'nothing'}", highlight=False)
+    actions = answer.get("datapath_actions", [])
+    told = ", ".join(_escaped(str(action)) for action in actions) or "none"
+    console.print(f"[bold]datapath actions[/bold] {told}", highlight=False)
+    if answer.get("drop"):
+        console.print(f"[bold]dropped[/bold] {answer['drop']}", highlight=False)
+
+
+def _escaped(text: str) -> str:
+    """Text in which rich sees no markup."""
+    return text.replace("[", "\\[")
