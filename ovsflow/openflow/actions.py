@@ -33,10 +33,9 @@ class Subfield:
             raise ValueError(f"{self.field}: no bits {self.start}..{self.start + self.len - 1}")
 
 
+@dataclass(frozen=True, slots=True)
 class Action:
     """The base of all actions."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Cuts a stream of bytes into whole OpenFlow messages.
 
-The header's length alone decides; nothing else of a message is looked at, so a version this side
-does not speak is framed as well.  A peer can make it hold less than one message of 65,535 bytes, and
-a length shorter than the header is the one thing that cannot be framed: the connection is lost then.
+The length in the header alone decides; nothing else of a message is looked at, so a version this
+side does not speak is framed as well. A peer can make it hold less than one message of 65,535
+bytes, and a length shorter than the header is the one thing that cannot be framed: the connection
+is lost then.
 """
 
 from ovsflow.errors import DecodeError

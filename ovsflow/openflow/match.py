@@ -1,9 +1,9 @@
 """What a flow matches: the model, independent of version and wire.
 
 Owns `Match`, an ordered list of fields with values and masks, as people write it: names are those
-of the field table (`fields.py`), numbers are plain integers, right-aligned.  The order is kept
-because a TLV list needs prerequisites first and because a dump should show what was sent.  Bytes are
-`match_codec.py`'s.
+of the field table (`fields.py`), numbers are plain integers, right-aligned. The order is kept
+because a TLV list needs prerequisites first and because a dump should show what was sent. Bytes
+are `match_codec.py`'s.
 """
 
 from collections.abc import Iterator

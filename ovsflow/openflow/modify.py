@@ -1,125 +1,70 @@
-"""Messages by which a controller changes tables, groups, meters and ports."""
+"""Messages by which a controller changes ports, tables and meters.
 
+The messages about flows (`flow_mod.py`) and groups (`group_mod.py`) can be imported from here too.
+
+Source: OpenFlow 1.0.2 §5.3.3, 1.3.5 §7.3.4, 1.4.1 §7.3.4.
+"""
+
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from ovsflow.openflow.actions import Action
+from ovsflow.errors import EncodeError
 from ovsflow.openflow.constants import (
-    DEFAULT_PRIORITY,
-    NO_BUFFER,
-    BucketNumber,
-    FlowModCommand,
-    GroupModCommand,
-    GroupNumber,
-    GroupType,
+    ErrorType,
     MessageType,
     MeterBandType,
     MeterModCommand,
-    PortNumber,
+    PortConfig,
+    Version,
 )
-from ovsflow.openflow.instructions import NO_INSTRUCTIONS, Instructions
-from ovsflow.openflow.match import MATCH_ALL, Match
-from ovsflow.openflow.wire import Body, Property
+from ovsflow.openflow.flow_mod import FlowMod
+from ovsflow.openflow.group_mod import Bucket, GroupMod, Selection
+from ovsflow.openflow.match_codec import port_from_16, port_to_16
+from ovsflow.openflow.notices import read_table_properties
+from ovsflow.openflow.port import features_from_10, features_to_10
+from ovsflow.openflow.wire import (
+    BAD_PROPERTY_LEN,
+    Body,
+    Property,
+    Reader,
+    decode_properties,
+    encode_property,
+    fault,
+    missing,
+    pack,
+    records,
+    unsigned,
+)
 
+__all__ = [
+    "Bucket",
+    "FlowMod",
+    "GroupMod",
+    "MeterBand",
+    "MeterMod",
+    "PortMod",
+    "Selection",
+    "TableMod",
+]
 
-@dataclass(frozen=True, slots=True)
-class FlowMod(Body):
-    """FLOW_MOD; on OpenFlow 1.0 also NXT_FLOW_MOD, when the match needs it or `nicira` asks for it.
+_PORT_MOD10 = struct.Struct("!H6sIII4x")
+_PORT_MOD = struct.Struct("!I4x6s2xII")
+_ADVERTISE = struct.Struct("!I4x")
+_ETHERNET = 0
+_CONFIG = PortConfig.PORT_DOWN | PortConfig.NO_RECV | PortConfig.NO_FWD | PortConfig.NO_PACKET_IN
 
-    Attributes:
-        command: A `FlowModCommand`.
-        match: Which packets.
-        instructions: What happens to them; on 1.0 the actions are `instructions.apply`.
-        priority: Higher wins.
-        table_id: The table; 0xff means all, for modify and delete.
-        idle_timeout: Seconds without a packet until the flow goes, 0 for never.
-        hard_timeout: Seconds until the flow goes, 0 for never.
-        cookie: The controller's mark.
-        cookie_mask: Bits of `cookie` that select flows, for modify and delete.
-        flags: `FlowFlag` bits.
-        importance: For eviction (OpenFlow 1.4 and later).
-        buffer_id: A held packet to send through the flow.
-        out_port: Deletes only flows that output here.
-        out_group: Deletes only flows that use this group.
-        nicira: Carried as NXT_FLOW_MOD (OpenFlow 1.0 only).
-    """
+_TABLE_MOD = struct.Struct("!B3xI")
+_EVICTION, _VACANCY = 2, 3
 
-    KIND: ClassVar[MessageType] = MessageType.FLOW_MOD
-    command: int = FlowModCommand.ADD
-    match: Match = MATCH_ALL
-    instructions: Instructions = NO_INSTRUCTIONS
-    priority: int = DEFAULT_PRIORITY
-    table_id: int = 0
-    idle_timeout: int = 0
-    hard_timeout: int = 0
-    cookie: int = 0
-    cookie_mask: int = 0
-    flags: int = 0
-    importance: int = 0
-    buffer_id: int = NO_BUFFER
-    out_port: int = PortNumber.ANY
-    out_group: int = GroupNumber.ANY
-    nicira: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """One bucket of a group.
-
-    Attributes:
-        actions: An action set.
-        weight: For select groups.
-        watch_port: For fast failover.
-        watch_group: For fast failover.
-        id: OpenFlow 1.5's number; `None` where a version has none.
-        properties: Experimenter properties (OpenFlow 1.5).
-    """
-
-    actions: tuple[Action, ...] = ()
-    weight: int = 0
-    watch_port: int = PortNumber.ANY
-    watch_group: int = GroupNumber.ANY
-    id: int | None = None
-    properties: tuple[Property, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """How a select group picks: Netronome's selection_method property.
-
-    Attributes:
-        method: `hash`, `dp_hash`, or empty for the default.
-        parameter: 64 bits for the method.
-        fields: Fields that the hash reads, with masks.
-    """
-
-    method: str = ""
-    parameter: int = 0
-    fields: Match = MATCH_ALL
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMod(Body):
-    """GROUP_MOD.
-
-    Attributes:
-        command: A `GroupModCommand`.
-        type: A `GroupType`.
-        group_id: The group; `GroupNumber.ALL` for delete.
-        buckets: Its buckets.
-        command_bucket_id: Place for insert and remove (OpenFlow 1.5).
-        selection: How a select group picks (OpenFlow 1.5 form only).
-        properties: Other properties (OpenFlow 1.5).
-    """
-
-    KIND: ClassVar[MessageType] = MessageType.GROUP_MOD
-    command: int = GroupModCommand.ADD
-    type: int = GroupType.ALL
-    group_id: int = 0
-    buckets: tuple[Bucket, ...] = ()
-    command_bucket_id: int = BucketNumber.ALL
-    selection: Selection | None = None
-    properties: tuple[Property, ...] = ()
+_METER_MOD = struct.Struct("!HHI")
+_BAND = struct.Struct("!HHII")
+_BAD_COMMAND = (int(ErrorType.METER_MOD_FAILED), 4)
+_BAD_FLAGS = (int(ErrorType.METER_MOD_FAILED), 5)
+_BAD_BAND = (int(ErrorType.METER_MOD_FAILED), 8)
+_BAD_LEN = (int(ErrorType.BAD_REQUEST), 6)
+_METER_FLAGS = 0xF
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +88,53 @@ class PortMod(Body):
     advertise: int = 0
     properties: tuple[Property, ...] = ()
 
+    def encode_body(self, version: int) -> bytes:
+        """The change in the form of `version`.
+
+        Raises:
+            EncodeError: The version has no such configuration bit.
+        """
+        if len(self.hw_addr) != 6:
+            raise EncodeError(f"port address of {len(self.hw_addr)} bytes, not 6")
+        if version == Version.OF10:
+            numbers = (self.config, self.mask, features_to_10(self.advertise))
+            port = port_to_16(self.port)
+            return pack(_PORT_MOD10, "port mod", port, self.hw_addr, *numbers)
+        if (self.config | self.mask) & ~_CONFIG:
+            raise missing(version, f"port configuration {(self.config | self.mask) & ~_CONFIG:#x}")
+        data = pack(_PORT_MOD, "port mod", self.port, self.hw_addr, self.config, self.mask)
+        if version < Version.OF14:
+            return data + pack(_ADVERTISE, "advertised features", self.advertise)
+        if self.advertise:
+            advertise = unsigned(self.advertise, 4, "advertised features")
+            data += encode_property(_ETHERNET, advertise)
+        return data + b"".join(encode_property(item.kind, item.data) for item in self.properties)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the change; configuration bits that the version lacks do not count."""
+        reader = Reader(data, "port mod")
+        address = data[2:8] if version == Version.OF10 else data[8:14]
+        if version == Version.OF10:
+            port, _, config, mask, features = reader.read(_PORT_MOD10)
+            reader.end()
+            return cls(port_from_16(port), address, config, mask, features_from_10(features))
+        port, _, config, mask = reader.read(_PORT_MOD)
+        config, mask = config & _CONFIG, mask & _CONFIG
+        if version < Version.OF14:
+            (advertise,) = reader.read(_ADVERTISE)
+            reader.end()
+            return cls(port, address, config, mask, advertise)
+        advertise, others = 0, []
+        for item in decode_properties(reader.rest(), "port mod"):
+            if item.kind != _ETHERNET:
+                others.append(item)
+            elif len(item.data) != 4:
+                raise fault(BAD_PROPERTY_LEN, f"port property of {len(item.data)} bytes")
+            else:
+                advertise = int.from_bytes(item.data, "big")
+        return cls(port, address, config, mask, advertise, tuple(others))
+
 
 @dataclass(frozen=True, slots=True)
 class TableMod(Body):
@@ -162,6 +154,34 @@ class TableMod(Body):
     eviction: int | None = None
     vacancy: tuple[int, int] | None = None
     properties: tuple[Property, ...] = ()
+
+    def encode_body(self, version: int) -> bytes:
+        """The change in the form of `version`.
+
+        Raises:
+            EncodeError: The version has no table properties.
+        """
+        data = pack(_TABLE_MOD, "table mod", self.table_id, self.config)
+        if version < Version.OF14:
+            if self.eviction is not None or self.vacancy is not None or self.properties:
+                raise missing(version, "table properties")
+            return data
+        if self.eviction is not None:
+            data += encode_property(_EVICTION, unsigned(self.eviction, 4, "eviction"))
+        if self.vacancy is not None:
+            data += encode_property(_VACANCY, bytes((*self.vacancy, 0, 0)))
+        return data + b"".join(encode_property(item.kind, item.data) for item in self.properties)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the change."""
+        reader = Reader(data, "table mod")
+        table_id, config = reader.read(_TABLE_MOD)
+        if version < Version.OF14:
+            reader.end()
+            return cls(table_id, config)
+        eviction, vacancy, others = read_table_properties(reader.rest())
+        return cls(table_id, config, eviction, vacancy[:2] if vacancy else None, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +212,53 @@ class MeterMod(Body):
     flags: int = 0
     meter_id: int = 0
     bands: tuple[MeterBand, ...] = ()
+
+    def encode_body(self, version: int) -> bytes:
+        """The meter."""
+        data = pack(_METER_MOD, "meter mod", self.command, self.flags, self.meter_id)
+        return data + encode_bands(self.bands)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the meter."""
+        reader = Reader(data, "meter mod")
+        command, flags, meter_id = reader.read(_METER_MOD)
+        if command > MeterModCommand.DELETE:
+            raise fault(_BAD_COMMAND, f"unknown meter command {command}")
+        if flags & ~_METER_FLAGS:
+            raise fault(_BAD_FLAGS, f"meter with flags {flags:#x}")
+        return cls(command, flags, meter_id, decode_bands(reader.rest()))
+
+
+def encode_bands(bands: Sequence[MeterBand]) -> bytes:
+    """Bands back to back."""
+    return b"".join(_encode_band(band) for band in bands)
+
+
+def _encode_band(band: MeterBand) -> bytes:
+    tail = band.data
+    if band.type == MeterBandType.DROP:
+        tail = bytes(4)
+    elif band.type == MeterBandType.DSCP_REMARK:
+        tail = unsigned(band.precedence, 1, "drop precedence") + bytes(3)
+    return pack(_BAND, "band", band.type, _BAND.size + len(tail), band.rate, band.burst) + tail
+
+
+def decode_bands(data: bytes) -> tuple[MeterBand, ...]:
+    """Reads bands back to back.
+
+    Raises:
+        DecodeError: A band of the wrong length or an unknown type.
+    """
+    found = []
+    for record in records(data, _BAND.size + 4, _BAD_LEN, "band", align=4):
+        kind, _, rate, burst = _BAND.unpack_from(record)
+        tail = record[_BAND.size :]
+        if kind == MeterBandType.EXPERIMENTER:
+            found.append(MeterBand(kind, rate, burst, data=tail))
+        elif kind not in (MeterBandType.DROP, MeterBandType.DSCP_REMARK) or len(tail) != 4:
+            raise fault(_BAD_BAND, f"unknown band type {kind}")
+        else:
+            precedence = tail[0] if kind == MeterBandType.DSCP_REMARK else 0
+            found.append(MeterBand(kind, rate, burst, precedence))
+    return tuple(found)

@@ -4,41 +4,129 @@ Owns the base classes, the description of the switch and the experimenter form; 
 `flow_stats.py`, `port_stats.py`, `group_stats.py`, `table_stats.py` and `monitor.py`.
 """
 
+import struct
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from ovsflow.openflow.constants import MessageType, MultipartType
-from ovsflow.openflow.wire import Body
+from ovsflow.openflow.constants import MessageType, MultipartType, Version
+from ovsflow.openflow.wire import (
+    BAD_REQUEST_LEN,
+    Body,
+    Reader,
+    fault,
+    missing,
+    pack,
+    text_field,
+    text_of,
+    unsigned,
+)
+
+_HEADER = struct.Struct("!HH4x")
+_HEADER10 = struct.Struct("!HH")
+_MORE = 1
+_DESC_SIZES = (256, 256, 256, 32, 256)
+
+# The first version of what did not always exist, and the last of what went away.
+_SINCE = {
+    MultipartType.GROUP_STATS: Version.OF11,
+    MultipartType.GROUP_DESC: Version.OF11,
+    MultipartType.GROUP_FEATURES: Version.OF12,
+    MultipartType.METER_STATS: Version.OF13,
+    MultipartType.METER_CONFIG: Version.OF13,
+    MultipartType.METER_FEATURES: Version.OF13,
+    MultipartType.TABLE_FEATURES: Version.OF13,
+    MultipartType.TABLE_DESC: Version.OF14,
+    MultipartType.QUEUE_DESC: Version.OF14,
+    MultipartType.FLOW_MONITOR: Version.OF14,
+    MultipartType.FLOW_STATS: Version.OF15,
+    MultipartType.CONTROLLER_STATUS: Version.OF15,
+    MultipartType.BUNDLE_FEATURES: Version.OF15,
+}
+
+
+def has_multipart(version: int, kind: int) -> bool:
+    """Whether a version has a kind of multipart message."""
+    return kind in _KINDS and _SINCE.get(MultipartType(kind), Version.OF10) <= version
+
+
+_KINDS = frozenset(int(kind) for kind in MultipartType)
+
+
+def split_header(data: bytes, version: int) -> tuple[int, bool, bytes]:
+    """Type, whether more follows, and the body of a multipart message."""
+    reader = Reader(data, "multipart message")
+    kind, flags = reader.read(_HEADER10 if version == Version.OF10 else _HEADER)
+    return kind, bool(flags & _MORE), reader.rest()
 
 
 @dataclass(frozen=True, slots=True)
-class StatsRequest(Body):
-    """The base of all multipart requests.
+class Stats(Body):
+    """The base of all multipart messages.
 
     Attributes:
-        more: Another part of the same request follows.
+        more: Another part of the same message follows.
     """
+
+    STATS: ClassVar[MultipartType]
+    more: bool = field(default=False, kw_only=True)
+
+    def encode_body(self, version: int) -> bytes:
+        """The multipart header and the body.
+
+        Raises:
+            EncodeError: The version has no such multipart message.
+        """
+        if not has_multipart(version, self.STATS):
+            raise missing(version, type(self).__name__)
+        return self.with_header(self.STATS, version) + self.encode_stats(version)
+
+    def with_header(self, kind: int, version: int) -> bytes:
+        """The multipart header alone."""
+        layout = _HEADER10 if version == Version.OF10 else _HEADER
+        return pack(layout, "multipart message", kind, _MORE if self.more else 0)
+
+    def encode_stats(self, version: int) -> bytes:
+        """The body behind the multipart header."""
+        raise NotImplementedError
+
+    @classmethod
+    def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
+        """Reads the body behind the multipart header."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class StatsRequest(Stats):
+    """The base of all multipart requests."""
 
     KIND: ClassVar[MessageType] = MessageType.MULTIPART_REQUEST
-    STATS: ClassVar[MultipartType]
-    more: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
-class StatsReply(Body):
-    """The base of all multipart replies.
-
-    Attributes:
-        more: Another part of the same reply follows.
-    """
+class StatsReply(Stats):
+    """The base of all multipart replies."""
 
     KIND: ClassVar[MessageType] = MessageType.MULTIPART_REPLY
-    STATS: ClassVar[MultipartType]
-    more: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
-class DescRequest(StatsRequest):
+class EmptyRequest(StatsRequest):
+    """The base of requests that say nothing but their kind."""
+
+    def encode_stats(self, version: int) -> bytes:
+        """Nothing."""
+        return b""
+
+    @classmethod
+    def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
+        """Accepts nothing."""
+        if data:
+            raise fault(BAD_REQUEST_LEN, f"{cls.__name__} with {len(data)} bytes too many")
+        return cls(more=more)
+
+
+@dataclass(frozen=True, slots=True)
+class DescRequest(EmptyRequest):
     """What is this switch?"""
 
     STATS: ClassVar[MultipartType] = MultipartType.DESC
@@ -55,6 +143,22 @@ class DescReply(StatsReply):
     serial_number: str = ""
     datapath: str = ""
 
+    def encode_stats(self, version: int) -> bytes:
+        """Five strings of fixed length."""
+        texts = (self.manufacturer, self.hardware, self.software, self.serial_number, self.datapath)
+        return b"".join(
+            text_field(text, size, "description")
+            for text, size in zip(texts, _DESC_SIZES, strict=True)
+        )
+
+    @classmethod
+    def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
+        """Reads five strings of fixed length."""
+        reader = Reader(data, "description")
+        texts = [text_of(reader.take(size)) for size in _DESC_SIZES]
+        reader.end()
+        return cls(*texts, more=more)
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimenterStatsRequest(StatsRequest):
@@ -64,6 +168,16 @@ class ExperimenterStatsRequest(StatsRequest):
     experimenter: int
     data: bytes = b""
 
+    def encode_stats(self, version: int) -> bytes:
+        """The experimenter id and the data."""
+        return unsigned(self.experimenter, 4, "experimenter") + self.data
+
+    @classmethod
+    def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
+        """Reads the experimenter id."""
+        reader = Reader(data, "experimenter statistics")
+        return cls(int.from_bytes(reader.take(4), "big"), reader.rest(), more=more)
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimenterStatsReply(StatsReply):
@@ -72,3 +186,13 @@ class ExperimenterStatsReply(StatsReply):
     STATS: ClassVar[MultipartType] = MultipartType.EXPERIMENTER
     experimenter: int
     data: bytes = b""
+
+    def encode_stats(self, version: int) -> bytes:
+        """The experimenter id and the data."""
+        return unsigned(self.experimenter, 4, "experimenter") + self.data
+
+    @classmethod
+    def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
+        """Reads the experimenter id."""
+        reader = Reader(data, "experimenter statistics")
+        return cls(int.from_bytes(reader.take(4), "big"), reader.rest(), more=more)

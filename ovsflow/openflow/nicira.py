@@ -4,13 +4,40 @@ Only those with no twin in the standard are here: NXT_FLOW_MOD, NXT_PACKET_IN, N
 NXT_ROLE_* are forms of the standard messages' classes.
 """
 
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from ovsflow.openflow.constants import NICIRA, MessageType, PacketInFormat
-from ovsflow.openflow.handshake import AsyncMask
+from ovsflow.openflow.constants import NICIRA, ErrorType, MessageType, PacketInFormat
+from ovsflow.openflow.handshake import (
+    AsyncMask,
+    decode_masks,
+    decode_masks13,
+    encode_masks,
+    encode_masks13,
+)
 from ovsflow.openflow.match import Match
-from ovsflow.openflow.wire import Body, Empty
+from ovsflow.openflow.packet_in2 import decode_packet_in2, encode_packet_in2
+from ovsflow.openflow.wire import (
+    BAD_REQUEST_LEN,
+    Body,
+    Empty,
+    Reader,
+    fault,
+    fixed_records,
+    pack,
+    unsigned,
+)
+
+_HEAD = struct.Struct("!II")
+_LAST16 = struct.Struct("!6xH")
+_TLV_MAP = struct.Struct("!HBBH2x")
+_TLV_MOD = struct.Struct("!H6x")
+_TLV_REPLY = struct.Struct("!IH10x")
+_CT_FLUSH = struct.Struct("!B7x")
+_MUST_BE_ZERO = (int(ErrorType.EXPERIMENTER), 4)
+_BAD_TLV_COMMAND = (int(ErrorType.EXPERIMENTER), 16)
 
 
 class NiciraBody(Body):
@@ -24,6 +51,11 @@ class NiciraBody(Body):
     EXPERIMENTER: ClassVar[int] = NICIRA
     SUBTYPE: ClassVar[int]
 
+    def wire_form(self, version: int) -> tuple[int, bytes]:
+        """An experimenter message in every version."""
+        head = _HEAD.pack(self.EXPERIMENTER, self.SUBTYPE)
+        return int(MessageType.EXPERIMENTER), head + self.encode_body(version)
+
 
 @dataclass(frozen=True, slots=True)
 class SetFlowFormat(NiciraBody):
@@ -31,6 +63,15 @@ class SetFlowFormat(NiciraBody):
 
     SUBTYPE: ClassVar[int] = 12
     format: int
+
+    def encode_body(self, version: int) -> bytes:
+        """The number."""
+        return unsigned(self.format, 4, "flow format")
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the number."""
+        return cls(_number(data, 4, "flow format"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +81,15 @@ class FlowModTableId(NiciraBody):
     SUBTYPE: ClassVar[int] = 15
     enable: bool
 
+    def encode_body(self, version: int) -> bytes:
+        """One byte and padding."""
+        return bytes((self.enable, 0, 0, 0, 0, 0, 0, 0))
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads one byte and padding."""
+        return cls(bool(_number(data, 8, "flow_mod_table_id") >> 56))
+
 
 @dataclass(frozen=True, slots=True)
 class SetPacketInFormat(NiciraBody):
@@ -47,6 +97,15 @@ class SetPacketInFormat(NiciraBody):
 
     SUBTYPE: ClassVar[int] = 16
     format: int = PacketInFormat.NXT_PACKET_IN2
+
+    def encode_body(self, version: int) -> bytes:
+        """The number."""
+        return unsigned(self.format, 4, "packet-in format")
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the number."""
+        return cls(_number(data, 4, "packet-in format"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +122,15 @@ class SetAsyncConfig(NiciraBody):
     SUBTYPE: ClassVar[int] = 19
     masks: tuple[AsyncMask, ...]
 
+    def encode_body(self, version: int) -> bytes:
+        """The masks."""
+        return encode_masks13(self.masks)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the masks."""
+        return cls(decode_masks13(data))
+
 
 @dataclass(frozen=True, slots=True)
 class SetAsyncConfig2(NiciraBody):
@@ -70,6 +138,15 @@ class SetAsyncConfig2(NiciraBody):
 
     SUBTYPE: ClassVar[int] = 27
     masks: tuple[AsyncMask, ...]
+
+    def encode_body(self, version: int) -> bytes:
+        """The masks."""
+        return encode_masks(self.masks)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the masks."""
+        return cls(decode_masks(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +156,18 @@ class SetControllerId(NiciraBody):
     SUBTYPE: ClassVar[int] = 20
     controller_id: int
 
+    def encode_body(self, version: int) -> bytes:
+        """Six zeros and the number."""
+        return pack(_LAST16, "controller_id", self.controller_id)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads six zeros and the number."""
+        number = _number(data, 8, "controller_id")
+        if number >> 16:
+            raise fault(_MUST_BE_ZERO, "padding that is not zero", NICIRA)
+        return cls(number)
+
 
 @dataclass(frozen=True, slots=True)
 class FlowMonitorCancel(NiciraBody):
@@ -86,6 +175,15 @@ class FlowMonitorCancel(NiciraBody):
 
     SUBTYPE: ClassVar[int] = 21
     monitor_id: int
+
+    def encode_body(self, version: int) -> bytes:
+        """The number."""
+        return unsigned(self.monitor_id, 4, "monitor id")
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the number."""
+        return cls(_number(data, 4, "monitor id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +225,19 @@ class TlvTableMod(NiciraBody):
     command: int
     maps: tuple[TlvMap, ...] = ()
 
+    def encode_body(self, version: int) -> bytes:
+        """Command and rows."""
+        return pack(_TLV_MOD, "TLV table mod", self.command) + _encode_maps(self.maps)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads command and rows."""
+        reader = Reader(data, "TLV table mod")
+        (command,) = reader.read(_TLV_MOD)
+        if command > 2:
+            raise fault(_BAD_TLV_COMMAND, f"unknown TLV table command {command}", NICIRA)
+        return cls(command, _decode_maps(reader.rest()))
+
 
 @dataclass(frozen=True, slots=True)
 class TlvTableRequest(NiciraBody, Empty):
@@ -143,6 +254,18 @@ class TlvTableReply(NiciraBody):
     max_option_space: int = 0
     max_fields: int = 0
     maps: tuple[TlvMap, ...] = ()
+
+    def encode_body(self, version: int) -> bytes:
+        """Limits and rows."""
+        data = pack(_TLV_REPLY, "TLV table", self.max_option_space, self.max_fields)
+        return data + _encode_maps(self.maps)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads limits and rows."""
+        reader = Reader(data, "TLV table")
+        space, most = reader.read(_TLV_REPLY)
+        return cls(space, most, _decode_maps(reader.rest()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +291,24 @@ class Resume(NiciraBody):
     userdata: bytes | None = None
     continuation: bytes | None = None
 
+    def encode_body(self, version: int) -> bytes:
+        """The properties."""
+        return encode_packet_in2(self, version)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the properties."""
+        found = decode_packet_in2(data)
+        return cls(
+            found.match,
+            found.data,
+            found.reason,
+            found.table_id,
+            found.cookie,
+            found.userdata,
+            found.continuation,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CtFlushZone(NiciraBody):
@@ -176,12 +317,54 @@ class CtFlushZone(NiciraBody):
     SUBTYPE: ClassVar[int] = 29
     zone: int
 
+    def encode_body(self, version: int) -> bytes:
+        """Six zeros and the number."""
+        return pack(_LAST16, "zone", self.zone)
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads six zeros and the number."""
+        number = _number(data, 8, "zone")
+        if number >> 16:
+            raise fault(_MUST_BE_ZERO, "padding that is not zero", NICIRA)
+        return cls(number)
+
 
 @dataclass(frozen=True, slots=True)
 class CtFlush(NiciraBody):
     """NXT_CT_FLUSH: forgets the connections that its properties (in wire form) describe."""
 
     SUBTYPE: ClassVar[int] = 32
-    family: int
     protocol: int
     data: bytes
+
+    def encode_body(self, version: int) -> bytes:
+        """Protocol and properties."""
+        return pack(_CT_FLUSH, "ct flush", self.protocol) + self.data
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads protocol and properties."""
+        reader = Reader(data, "ct flush")
+        (protocol,) = reader.read(_CT_FLUSH)
+        return cls(protocol, reader.rest())
+
+
+def _number(data: bytes, size: int, what: str) -> int:
+    """The number that a message is, and nothing else."""
+    reader = Reader(data, what)
+    number = int.from_bytes(reader.take(size), "big")
+    reader.end()
+    return number
+
+
+def _encode_maps(maps: Sequence[TlvMap]) -> bytes:
+    return b"".join(
+        pack(_TLV_MAP, "TLV map", row.option_class, row.option_type, row.option_len, row.index)
+        for row in maps
+    )
+
+
+def _decode_maps(data: bytes) -> tuple[TlvMap, ...]:
+    cut = fixed_records(data, _TLV_MAP.size, BAD_REQUEST_LEN, "TLV map")
+    return tuple(TlvMap(*_TLV_MAP.unpack(record)) for record in cut)

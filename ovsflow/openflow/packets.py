@@ -1,18 +1,57 @@
-"""Packets between switch and controller: PACKET_IN and PACKET_OUT."""
+"""Packets between switch and controller: PACKET_IN and PACKET_OUT.
 
+Source: OpenFlow 1.0.2 §5.3.6, §5.4.1, 1.3.5 §7.3.7, §7.4.1, 1.5.1 §7.3.6; Open vSwitch, nicira-ext.
+"""
+
+import struct
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
+from ovsflow.openflow.action_codec import decode_actions, encode_actions
 from ovsflow.openflow.actions import Action
 from ovsflow.openflow.constants import (
+    NICIRA,
     NO_BUFFER,
+    ErrorType,
     MessageType,
     PacketInFormat,
     PacketInReason,
     PortNumber,
+    Version,
 )
-from ovsflow.openflow.match import MATCH_ALL, Match
-from ovsflow.openflow.wire import Body
+from ovsflow.openflow.match import MATCH_ALL, Match, MatchField
+from ovsflow.openflow.match_codec import (
+    decode_match,
+    decode_tlvs,
+    encode_match,
+    encode_tlvs,
+    nxm_tlvs,
+    port_from_16,
+    port_to_16,
+)
+from ovsflow.openflow.packet_in2 import decode_packet_in2, encode_packet_in2
+from ovsflow.openflow.wire import Body, Reader, fault, missing, pack, padding
+
+_PACKET_IN10 = struct.Struct("!IHHBx")
+_PACKET_IN = struct.Struct("!IHBBQ")
+_NXT_PACKET_IN = struct.Struct("!IHBBQH6x")
+_NICIRA_HEAD = struct.Struct("!II")
+_NXT_PACKET_IN_TYPE, _NXT_PACKET_IN2_TYPE = 17, 30
+
+_PACKET_OUT10 = struct.Struct("!IHH")
+_PACKET_OUT = struct.Struct("!IIH6x")
+_PACKET_OUT15 = struct.Struct("!IH2x")
+_BAD_PORT = (int(ErrorType.BAD_REQUEST), 11)
+_SPECIAL_IN_PORTS = (PortNumber.LOCAL, PortNumber.CONTROLLER, PortNumber.ANY)
+
+# What versions before 1.4 call the reasons that it added.
+_REASON_BEFORE_14 = {
+    PacketInReason.ACTION_SET: PacketInReason.ACTION,
+    PacketInReason.GROUP: PacketInReason.ACTION,
+    PacketInReason.PACKET_OUT: PacketInReason.ACTION,
+    PacketInReason.EXPLICIT_MISS: PacketInReason.NO_MATCH,
+    PacketInReason.IMPLICIT_MISS: PacketInReason.NO_MATCH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +89,83 @@ class PacketIn(Body):
         port = self.match.value("in_port")
         return int(PortNumber.ANY) if port is None else port
 
+    def wire_form(self, version: int) -> tuple[int, bytes]:
+        """The standard's message, or one of Nicira's, as `form` says."""
+        if self.form == PacketInFormat.STANDARD:
+            return super(PacketIn, self).wire_form(version)
+        kind, body = self._nicira(version)
+        head = _NICIRA_HEAD.pack(NICIRA, kind)
+        return int(MessageType.EXPERIMENTER), head + body
+
+    def _nicira(self, version: int) -> tuple[int, bytes]:
+        if self.form == PacketInFormat.NXT_PACKET_IN2:
+            properties = encode_packet_in2(self, version, self.total_len, self.buffer_id)
+            return _NXT_PACKET_IN2_TYPE, properties
+        tlvs = encode_tlvs(self.match, Version.OF10)
+        numbers = (self.buffer_id, self.total_len, reason_for(self.reason, version))
+        rest = (self.table_id, self.cookie, len(tlvs))
+        data = pack(_NXT_PACKET_IN, "packet in", *numbers, *rest) + tlvs + padding(len(tlvs))
+        return _NXT_PACKET_IN_TYPE, data + bytes(2) + self.data
+
+    def encode_body(self, version: int) -> bytes:
+        """The numbers, metadata and packet."""
+        reason = reason_for(self.reason, version)
+        if version == Version.OF10:
+            port = port_to_16(self.in_port, "in_port")
+            numbers = (self.buffer_id, self.total_len, port, reason)
+            return pack(_PACKET_IN10, "packet in", *numbers) + self.data
+        flow = (self.table_id, self.cookie)
+        data = pack(_PACKET_IN, "packet in", self.buffer_id, self.total_len, reason, *flow)
+        return data + encode_match(self.match, version) + bytes(2) + self.data
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the numbers, metadata and packet; unknown metadata is left out."""
+        reader = Reader(data, "packet in")
+        if version == Version.OF10:
+            buffer_id, total_len, in_port, reason = reader.read(_PACKET_IN10)
+            match = Match((MatchField("in_port", port_from_16(in_port)),))
+            return cls(match, reader.rest(), total_len, reason, buffer_id=buffer_id)
+        buffer_id, total_len, reason, table_id, cookie = reader.read(_PACKET_IN)
+        match = decode_match(reader, strict=False, skip_unknown=True)
+        reader.take(2)
+        return cls(match, reader.rest(), total_len, reason, table_id, cookie, buffer_id)
+
+    @classmethod
+    def decode_nicira(cls, data: bytes) -> Self:
+        """Reads what follows the subtype of NXT_PACKET_IN."""
+        reader = Reader(data, "packet in")
+        buffer_id, total_len, reason, table_id, cookie, length = reader.read(_NXT_PACKET_IN)
+        match = decode_tlvs(nxm_tlvs(reader, length), strict=False, skip_unknown=True)
+        reader.take(2)
+        return cls(
+            match,
+            reader.rest(),
+            total_len,
+            reason,
+            table_id,
+            cookie,
+            buffer_id,
+            PacketInFormat.NXT_PACKET_IN,
+        )
+
+    @classmethod
+    def decode_nicira2(cls, data: bytes) -> Self:
+        """Reads what follows the subtype of NXT_PACKET_IN2."""
+        found = decode_packet_in2(data)
+        return cls(
+            found.match,
+            found.data,
+            len(found.data) if found.total_len is None else found.total_len,
+            found.reason,
+            found.table_id,
+            found.cookie,
+            found.buffer_id,
+            PacketInFormat.NXT_PACKET_IN2,
+            found.userdata,
+            found.continuation,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PacketOut(Body):
@@ -69,3 +185,56 @@ class PacketOut(Body):
     in_port: int = PortNumber.CONTROLLER
     buffer_id: int = NO_BUFFER
     match: Match = MATCH_ALL
+
+    def encode_body(self, version: int) -> bytes:
+        """The numbers, actions and packet.
+
+        Raises:
+            EncodeError: Pipeline fields before OpenFlow 1.5.
+        """
+        actions = encode_actions(self.actions, version)
+        if version >= Version.OF15:
+            match = Match((MatchField("in_port", self.in_port), *self.match.fields))
+            data = pack(_PACKET_OUT15, "packet out", self.buffer_id, len(actions))
+            return data + encode_match(match, version) + actions + self.data
+        if self.match.fields:
+            raise missing(version, "pipeline fields in a packet out")
+        if version == Version.OF10:
+            port = port_to_16(self.in_port, "in_port")
+            head = pack(_PACKET_OUT10, "packet out", self.buffer_id, port, len(actions))
+        else:
+            numbers = (self.buffer_id, self.in_port, len(actions))
+            head = pack(_PACKET_OUT, "packet out", *numbers)
+        return head + actions + self.data
+
+    @classmethod
+    def decode_body(cls, data: bytes, version: int) -> Self:
+        """Reads the numbers, actions and packet.
+
+        Raises:
+            DecodeError: With the type and code that say why.
+        """
+        reader = Reader(data, "packet out")
+        match = MATCH_ALL
+        if version >= Version.OF15:
+            buffer_id, length = reader.read(_PACKET_OUT15)
+            match = decode_match(reader, strict=False)
+            port = match.value("in_port")
+            in_port = int(PortNumber.CONTROLLER) if port is None else port
+            match = match.without("in_port")
+        elif version == Version.OF10:
+            buffer_id, port16, length = reader.read(_PACKET_OUT10)
+            in_port = port_from_16(port16)
+        else:
+            buffer_id, in_port, length = reader.read(_PACKET_OUT)
+        if in_port >= PortNumber.MAX and in_port not in _SPECIAL_IN_PORTS:
+            raise fault(_BAD_PORT, f"packet out from port {in_port:#x}")
+        actions = decode_actions(reader.take(length), version)
+        return cls(actions, reader.rest(), in_port, buffer_id, match)
+
+
+def reason_for(reason: int, version: int) -> int:
+    """The reason as `version` can say it."""
+    if version >= Version.OF14 or reason not in _REASON_BEFORE_14:
+        return reason
+    return _REASON_BEFORE_14[PacketInReason(reason)]
