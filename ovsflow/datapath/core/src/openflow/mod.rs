@@ -6,6 +6,7 @@ pub mod action;
 pub mod check;
 mod codec;
 pub mod decode;
+pub mod encode;
 pub mod error;
 pub mod modify;
 pub mod tell;

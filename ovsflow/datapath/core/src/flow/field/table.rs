@@ -74,14 +74,16 @@ fields! {
     VLAN_PCP,           ["vlan_pcp"],             3,    1,     ones(3),    false, Yes,  Vlan,         Decimal,     part(slot::VLAN_TCI, 13, 3),   [(1, 0x8000_0e01)];
     PBB_ISID,           ["pbb_isid"],             24,   3,     ones(24),   true,  Spec, Pbb,          Hexadecimal, part(slot::PBB_ITAG, 0, 24),   [(1, 0x8000_4a03)];
     PBB_UCA,            ["pbb_uca"],              1,    1,     ones(1),    false, Spec, Pbb,          Decimal,     part(slot::PBB_ITAG, 27, 1),   [(1, 0x8000_5201)];
-    MPLS_LABEL,         ["mpls_label"],           20,   4,     ones(20),   false, Yes,  Mpls,         Decimal,     part(slot::MPLS_LSE0, 12, 20), [(1, 0x8000_4404)];
     MPLS_TC,            ["mpls_tc"],              3,    1,     ones(3),    false, Yes,  Mpls,         Decimal,     part(slot::MPLS_LSE0, 9, 3),   [(1, 0x8000_4601)];
     MPLS_BOS,           ["mpls_bos"],             1,    1,     ones(1),    false, Spec, Mpls,         Decimal,     part(slot::MPLS_LSE0, 8, 1),   [(1, 0x8000_4801)];
     MPLS_TTL,           ["mpls_ttl"],             8,    1,     ones(8),    false, Yes,  Mpls,         Decimal,     part(slot::MPLS_LSE0, 0, 8),   [(1, 0x0001_3c01)];
+    MPLS_LABEL,         ["mpls_label"],           20,   4,     ones(20),   false, Yes,  Mpls,         Decimal,     part(slot::MPLS_LSE0, 12, 20), [(1, 0x8000_4404)];
     IP_SRC,             ["ip_src", "nw_src"],     32,   4,     ones(32),   true,  Yes,  Ipv4,         Ipv4,        slot::IPV4_SRC,                [(1, 0x0000_0e04), (4, 0x8000_1604)];
     IP_DST,             ["ip_dst", "nw_dst"],     32,   4,     ones(32),   true,  Yes,  Ipv4,         Ipv4,        slot::IPV4_DST,                [(1, 0x0000_1004), (4, 0x8000_1804)];
     IPV6_SRC,           ["ipv6_src"],             128,  16,    ones(128),  true,  Yes,  Ipv6,         Ipv6,        slot::IPV6_SRC,                [(1, 0x0001_2610), (4, 0x8000_3410)];
     IPV6_DST,           ["ipv6_dst"],             128,  16,    ones(128),  true,  Yes,  Ipv6,         Ipv6,        slot::IPV6_DST,                [(1, 0x0001_2810), (4, 0x8000_3610)];
+    IPV6_LABEL,         ["ipv6_label"],           20,   4,     ones(20),   true,  Yes,  Ipv6,         Hexadecimal, part(slot::IPV6_LABEL, 0, 20), [(1, 0x0001_3604), (4, 0x8000_3804)];
+    IPV6_EXTHDR,        ["ipv6_exthdr"],          9,    2,     0x1ff,      true,  No,   Ipv6,         Hexadecimal, slot::IPV6_EXTHDR,             [(1, 0x8000_4e02)];
     IP_FRAG,            ["ip_frag", "nw_frag"],   2,    1,     0x3,        true,  No,   Ip,           Frag,        slot::IP_FRAG,                 [(1, 0x0001_3401)];
     NW_TOS,             ["nw_tos"],               8,    1,     0xfc,       false, Yes,  Ip,           Decimal,     slot::IP_TOS,                  [(1, 0x0000_0a01)];
     IP_DSCP,            ["ip_dscp"],              6,    1,     ones(6),    false, Yes,  Ip,           Decimal,     part(slot::IP_TOS, 2, 6),      [(1, 0x8000_1001)];
@@ -104,8 +106,6 @@ fields! {
     ND_TLL,             ["nd_tll"],               48,   6,     ones(48),   true,  Yes,  NdAdvert,     Ethernet,    slot::ARP_THA,                 [(1, 0x0001_3206), (4, 0x8000_4206)];
     ND_RESERVED,        ["nd_reserved"],          32,   4,     ones(32),   false, Yes,  Nd,           Decimal,     slot::ND_RESERVED,             [(1, 0x1000_0204)];
     ND_OPTIONS_TYPE,    ["nd_options_type"],      8,    1,     ones(8),    false, Yes,  Nd,           Decimal,     slot::ND_OPTION_TYPE,          [(1, 0x1000_0401)];
-    IPV6_LABEL,         ["ipv6_label"],           20,   4,     ones(20),   true,  Yes,  Ipv6,         Hexadecimal, part(slot::IPV6_LABEL, 0, 20), [(1, 0x0001_3604), (4, 0x8000_3804)];
-    IPV6_EXTHDR,        ["ipv6_exthdr"],          9,    2,     0x1ff,      true,  No,   Ipv6,         Hexadecimal, slot::IPV6_EXTHDR,             [(1, 0x8000_4e02)];
     ARP_OP,             ["arp_op"],               16,   2,     0xff,       false, Yes,  Arp,          Decimal,     slot::IP_PROTO,                [(1, 0x0000_1e02), (4, 0x8000_2a02)];
     ARP_SPA,            ["arp_spa"],              32,   4,     ones(32),   true,  Yes,  Arp,          Ipv4,        slot::IPV4_SRC,                [(1, 0x0000_2004), (4, 0x8000_2c04)];
     ARP_TPA,            ["arp_tpa"],              32,   4,     ones(32),   true,  Yes,  Arp,          Ipv4,        slot::IPV4_DST,                [(1, 0x0000_2204), (4, 0x8000_2e04)];

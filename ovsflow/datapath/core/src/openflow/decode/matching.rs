@@ -58,7 +58,7 @@ pub(super) fn tlvs(bytes: &[u8], rules: Rules) -> OfResult<(Match, Option<Cookie
     let mut cookie = None;
     for piece in Pieces::new(bytes, measure_tlv, error::BAD_MATCH_LEN) {
         let tlv = Tlv::decode(piece?)?;
-        if tlv.header & !0x1ff == NXM_COOKIE & !0x1ff && rules.cookie {
+        if rules.cookie && tlv.is_cookie() {
             if cookie.is_some() {
                 return Err(error::DUP_FIELD);
             }
@@ -78,7 +78,7 @@ fn add(matching: &mut Match, entry: &Entry, rules: Rules) -> OfResult<()> {
         return Err(error::BAD_PREREQ);
     }
     let seen = matching.mask.value(field.slot);
-    if seen & field.key_mask(field.legal) != 0 {
+    if !rules.field_set && seen & field.key_mask(field.legal) != 0 {
         return Err(error::DUP_FIELD);
     }
     if rules.pipeline_only && !is_pipeline(field) {
@@ -197,6 +197,11 @@ impl<'a> Tlv<'a> {
             return Err(error::BAD_MASK);
         }
         Ok(Entry { field, value, mask })
+    }
+
+    /// Whether this is NXM_NX_COOKIE, which shares its number with NXM_NX_MPLS_TTL.
+    const fn is_cookie(&self) -> bool {
+        self.header == NXM_COOKIE || self.masked && self.header == NXM_COOKIE + 8
     }
 
     /// The value and mask of NXM_NX_COOKIE.

@@ -59,9 +59,9 @@ pub fn query(version: Version, message: &[u8], _context: &Context) -> OfResult<Q
     }
     r.skip(4)?;
     let query = match kind {
-        1 => Query::Flow(filter_11(version, &mut r)?),
-        2 => Query::Aggregate(filter_11(version, &mut r)?),
-        17 if version == Version::Of15 => Query::FlowStats(filter_11(version, &mut r)?),
+        1 => Query::Flow(filter_11(&mut r)?),
+        2 => Query::Aggregate(filter_11(&mut r)?),
+        17 if version == Version::Of15 => Query::FlowStats(filter_11(&mut r)?),
         3 => Query::Table,
         6 => Query::Group(group(r.u32()?, &mut r)?),
         7 if version == Version::Of15 => Query::GroupDesc(group(r.u32()?, &mut r)?),
@@ -92,7 +92,7 @@ fn meter(r: &mut Reader<'_>) -> OfResult<Option<MeterId>> {
     Ok(Some(MeterId(number)).filter(|meter| meter.0 != ALL_METERS))
 }
 
-fn filter_11(_version: Version, r: &mut Reader<'_>) -> OfResult<FlowFilter> {
+fn filter_11(r: &mut Reader<'_>) -> OfResult<FlowFilter> {
     let table = TableId(r.u8()?);
     r.skip(3)?;
     let (out_port, out_group) = (PortNo(r.u32()?), r.u32()?);
