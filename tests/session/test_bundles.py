@@ -1,0 +1,113 @@
+"""Bundles: staged in the session, committed in one atomic call."""
+
+import struct
+
+import pytest
+
+from ovsflow.openflow import codec
+from ovsflow.openflow.bundle import BundleAdd, BundleControl
+from ovsflow.openflow.failure import ErrorMessage
+from ovsflow.openflow.modify import PortMod
+from ovsflow.openflow.notices import PortStatus
+from ovsflow.openflow.wire import Body
+from ovsflow.switch import bundles
+from tests.session.fake import FakeDatapath, Peer, bridge_of, raw
+
+OPEN, CLOSE, COMMIT, DISCARD = 0, 2, 4, 6
+ADDRESS = b"\x02\0\0\0\0\x01"
+ONF_FIRST = 2300
+
+
+@pytest.fixture(params=[4, 5, 6])
+def peer(request: pytest.FixtureRequest) -> Peer:
+    return Peer(bridge_of(FakeDatapath()), request.param)
+
+
+def datapath_of(peer: Peer) -> FakeDatapath:
+    datapath = peer.session.bridge.datapath
+    assert isinstance(datapath, FakeDatapath)
+    return datapath
+
+
+def code_of(answers: list[Body]) -> int:
+    """The code of a BUNDLE_FAILED error, also in ONF's form."""
+    answer = answers[-1]
+    assert isinstance(answer, ErrorMessage)
+    if answer.experimenter:
+        return answer.code - ONF_FIRST
+    assert answer.type == 17
+    return answer.code
+
+
+def mod(peer: Peer, xid: int = 7) -> bytes:
+    return raw(peer.version, 14, bytes(48), xid)
+
+
+def test_messages_are_applied_at_commit_and_not_before(peer: Peer) -> None:
+    assert peer.ask(BundleControl(1, OPEN, 3)) == [BundleControl(1, OPEN + 1, 3)]
+    assert peer.ask(BundleAdd(1, 3, mod(peer))) == []
+    assert peer.ask(BundleAdd(1, 3, mod(peer))) == []
+    assert peer.ask(BundleControl(1, CLOSE, 3)) == [BundleControl(1, CLOSE + 1, 3)]
+    assert datapath_of(peer).applied == []
+    assert peer.ask(BundleControl(1, COMMIT, 3)) == [BundleControl(1, COMMIT + 1, 3)]
+    (call,) = datapath_of(peer).applied
+    assert (call.messages, call.atomic) == (mod(peer) * 2, True)
+    assert code_of(peer.ask(BundleControl(1, COMMIT, 3))) == 2
+
+
+def test_a_failed_commit_tells_the_message_and_the_bundle(peer: Peer) -> None:
+    peer.ask(BundleAdd(1, 1, mod(peer)))
+    datapath_of(peer).errors = raw(peer.version, 1, struct.pack("!HH", 5, 1))
+    answers = peer.ask(BundleControl(1, COMMIT, 1))
+    assert len(answers) == 2
+    assert code_of(answers) == 13
+
+
+def test_discard_forgets(peer: Peer) -> None:
+    peer.ask(BundleAdd(1, 1, mod(peer)))
+    assert peer.ask(BundleControl(1, DISCARD, 1)) == [BundleControl(1, DISCARD + 1, 1)]
+    assert code_of(peer.ask(BundleControl(1, COMMIT, 1))) == 2
+    assert datapath_of(peer).applied == []
+
+
+def test_port_mods_are_done_after_the_tables(peer: Peer) -> None:
+    change = codec.encode(PortMod(1, ADDRESS, 0x20, 0x20), peer.version, 7)
+    peer.ask(BundleAdd(1, 1, change))
+    assert datapath_of(peer).port_list[0].config == 0
+    status, reply = peer.ask(BundleControl(1, COMMIT, 1))
+    assert isinstance(status, PortStatus)
+    assert isinstance(reply, BundleControl)
+    assert datapath_of(peer).port_list[0].config == 0x20
+
+
+def test_errors_of_bundle_messages(peer: Peer) -> None:
+    assert code_of(peer.ask(BundleControl(1, 9, 1))) == 6
+    assert code_of(peer.ask(BundleControl(1, OPEN, 8))) == 7
+    assert code_of(peer.ask(BundleControl(1, CLOSE, 1))) == 2
+    peer.ask(BundleControl(1, OPEN, 1))
+    assert code_of(peer.ask(BundleControl(1, OPEN, 1))) == 3
+    peer.ask(BundleControl(2, OPEN, 1))
+    assert code_of(peer.ask(BundleAdd(2, 3, mod(peer)))) == 7
+    peer.ask(BundleControl(3, OPEN, 1))
+    assert code_of(peer.ask(BundleAdd(3, 1, mod(peer, xid=8)))) == 9
+    assert code_of(peer.ask(BundleAdd(3, 1, raw(peer.version, 20)))) == 10
+    peer.ask(BundleControl(3, CLOSE, 1))
+    assert code_of(peer.ask(BundleAdd(3, 1, mod(peer)))) == 4
+
+
+def test_what_a_peer_can_pile_up_is_limited(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "MAX_BUNDLES", 2)
+    monkeypatch.setattr(bundles, "MAX_BYTES", 3 * len(mod(peer)))
+    peer.ask(BundleControl(1, OPEN, 1))
+    peer.ask(BundleControl(2, OPEN, 1))
+    assert code_of(peer.ask(BundleControl(3, OPEN, 1))) == 5
+    for number in (1, 2, 2):
+        assert peer.ask(BundleAdd(number, 1, mod(peer))) == []
+    assert code_of(peer.ask(BundleAdd(1, 1, mod(peer)))) == 12
+
+
+def test_bundles_that_nobody_adds_to_are_given_up(peer: Peer) -> None:
+    peer.ask(BundleControl(1, OPEN, 1))
+    peer.now_ns += bundles.IDLE_NS + 1
+    peer.ask(BundleControl(2, OPEN, 1))
+    assert code_of(peer.ask(BundleControl(1, CLOSE, 1))) == 2
