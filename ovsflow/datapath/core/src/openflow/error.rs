@@ -118,8 +118,12 @@ errors! {
     OUT_OF_GROUPS = (6, 3);
     /// OFPGMFC_OUT_OF_BUCKETS.
     OUT_OF_BUCKETS = (6, 4);
+    /// OFPGMFC_LOOP.
+    GROUP_LOOP = (6, 7);
     /// OFPGMFC_UNKNOWN_GROUP.
     UNKNOWN_GROUP = (6, 8);
+    /// OFPGMFC_CHAINED_GROUP.
+    CHAINED_GROUP = (6, 9);
     /// OFPGMFC_BAD_TYPE.
     BAD_GROUP_TYPE = (6, 10);
     /// OFPGMFC_BAD_COMMAND.

@@ -1,7 +1,6 @@
 //! One group: its buckets, their counters, and the slots by which a select group picks.
 
-use std::time::Duration;
-
+use crate::flow::FlowMask;
 use crate::openflow::action::GroupId;
 use crate::openflow::modify::{Bucket, GroupKind, GroupMod, Selection};
 use crate::time::Now;
@@ -24,18 +23,8 @@ pub struct Group {
     pub(super) packets: u64,
     pub(super) bytes: u64,
     pub(super) bucket_counts: Box<[(u64, u64)]>,
-}
-
-/// What went through a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupCounters {
-    /// Rules and groups that refer to the group.
-    pub references: u32,
-    pub packets: u64,
-    pub bytes: u64,
-    pub duration: Duration,
-    /// (packets, bytes) of each bucket.
-    pub buckets: Vec<(u64, u64)>,
+    /// What the buckets' actions may look at.
+    pub(super) reads: Box<FlowMask>,
 }
 
 impl Group {
@@ -50,6 +39,7 @@ impl Group {
             created,
             packets: 0,
             bytes: 0,
+            reads: Box::default(),
         }
     }
 

@@ -6,11 +6,17 @@
 //! super-frame larger than the burst passes a full bucket and leaves a debt behind.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::openflow::action::MeterId;
 use crate::openflow::modify::{MeterBand, MeterBandKind, MeterMod};
+use crate::openflow::tell::MeterStats;
 use crate::time::Now;
+
+/// Most meters.
+pub const MAX_METERS: usize = 1 << 18;
+
+/// OFPM_ALL.
+pub(super) const ALL_METERS: MeterId = MeterId(0xffff_ffff);
 
 /// OFPMF_*.  Source: OpenFlow 1.3.5 §7.3.4.4.
 pub(super) mod meter_flags {
@@ -30,17 +36,6 @@ pub enum MeterVerdict {
     Remark {
         precedence: u8,
     },
-}
-
-/// What passed a meter, and what each band caught: (packets, bytes).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MeterCounters {
-    /// Rules that use the meter.
-    pub flows: u32,
-    pub packets: u64,
-    pub bytes: u64,
-    pub duration: Duration,
-    pub bands: Vec<(u64, u64)>,
 }
 
 /// One meter.  Workers share it; its state is behind a lock of its own.
@@ -70,16 +65,21 @@ struct BandState {
 }
 
 impl Meter {
-    pub(super) fn new(request: &MeterMod, now: Now) -> Self {
+    /// A meter in the place of `old`, whose age and count of packets it keeps.
+    pub(super) fn new(request: &MeterMod, old: Option<&Self>, now: Now) -> Self {
+        let (packets, bytes) = old.map_or((0, 0), |old| {
+            let state = old.lock();
+            (state.packets, state.bytes)
+        });
         let meter = Self {
             id: request.meter,
             flags: request.flags,
             bands: request.bands.clone().into(),
-            created: now,
+            created: old.map_or(now, |old| old.created),
             state: Mutex::new(State {
                 filled: now,
-                packets: 0,
-                bytes: 0,
+                packets,
+                bytes,
                 bands: Box::default(),
             }),
         };
@@ -129,10 +129,11 @@ impl Meter {
         }
     }
 
-    pub(super) fn counters(&self, flows: u32, now: Now) -> MeterCounters {
+    pub(super) fn stats(&self, flow_count: u32, now: Now) -> MeterStats {
         let state = self.lock();
-        MeterCounters {
-            flows,
+        MeterStats {
+            meter: self.id,
+            flow_count,
             packets: state.packets,
             bytes: state.bytes,
             duration: now.since(self.created),

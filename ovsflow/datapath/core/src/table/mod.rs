@@ -4,21 +4,39 @@
 //! things up.  Nothing here reads a clock; `now` is an argument.  What a change causes beyond
 //! its answer (a FLOW_REMOVED, a monitor update) is left as a [`Notice`].
 
+mod active;
+mod changes;
+mod classifier;
+mod conjunction;
 mod fdb;
 mod group;
+mod group_table;
 mod meter;
+mod modify;
+#[cfg(test)]
 mod naive;
 mod notice;
 mod pipeline;
 mod port_table;
+mod reads;
 mod rule;
+mod rules;
+mod shape;
+mod store;
+mod template;
+#[cfg(test)]
+mod tests;
 mod uses;
+mod wheel;
 
+pub use changes::Dependence;
 pub use fdb::{Fdb, FdbEntry};
-pub use group::{Group, GroupCounters};
-pub use meter::{Meter, MeterCounters, MeterVerdict};
+pub use group::Group;
+pub use group_table::{MAX_BUCKETS, MAX_GROUPS};
+pub use meter::{MAX_METERS, Meter, MeterVerdict};
+pub use modify::Change;
 pub use notice::{FlowEvent, Notice, RemovedReason};
-pub use pipeline::{Change, Compat, FlowCursor, FlowFilter, Pipeline, TableCounters};
+pub use pipeline::{Compat, FlowCursor, Pipeline};
 pub use port_table::{Port, PortTable, port_config, port_state};
 pub use rule::{FlowSnapshot, RuleId, RuleRef};
 

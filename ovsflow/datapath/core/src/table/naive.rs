@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use super::notice::{FlowEvent, Notice, RemovedReason};
-use super::pipeline::FlowFilter;
 use super::rule::{FlowSnapshot, RuleId, RuleRef};
 use super::{ALL_TABLES, uses};
 use crate::error::{OfError, OfResult};
-use crate::flow::{FlowKey, FlowMask};
-use crate::openflow::action::{Instructions, TableId};
+use crate::flow::{FlowKey, FlowMask, slot};
+use crate::openflow::action::{Action, TableId};
 use crate::openflow::modify::{FlowMod, FlowModCommand, Match, flow_flags};
+use crate::openflow::tell::FlowFilter;
+use crate::packet::PortNo;
 use crate::time::Now;
 
 const SECOND: u64 = 1_000_000_000;
@@ -32,28 +33,59 @@ struct NaiveRule {
 /// All rules of all tables.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NaiveTables {
+    /// Most rules of one table.
+    pub(super) limit: usize,
     rules: Vec<NaiveRule>,
     sequence: u32,
     pub(super) monitored: bool,
 }
 
 impl NaiveTables {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            monitored: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn lookup(
         &self,
         table: TableId,
         key: &FlowKey,
         mask: &mut FlowMask,
     ) -> Option<RuleRef<'_>> {
-        let mut best: Option<&NaiveRule> = None;
-        for rule in self.rules.iter().filter(|rule| rule.id.table == table) {
+        let rules = || self.rules.iter().filter(|rule| rule.id.table == table);
+        for rule in rules() {
             *mask = &*mask | &rule.request.matching.mask;
-            let matching = &rule.request.matching;
-            if key.equals_under(&matching.value, &matching.mask)
-                && best.is_none_or(|best| best.request.priority < rule.request.priority)
-            {
-                best = Some(rule);
-            }
         }
+        let hard = best_hard(rules(), key);
+        let floor = hard.map(|rule| rule.request.priority);
+        let mut soft: Vec<&NaiveRule> = rules()
+            .filter(|rule| rule.is_clause() && rule.matches(key))
+            .filter(|rule| floor.is_none_or(|floor| rule.request.priority > floor))
+            .collect();
+        soft.sort_by_key(|rule| std::cmp::Reverse(rule.request.priority));
+        let best = soft
+            .chunk_by(|a, b| a.request.priority == b.request.priority)
+            .flat_map(|group| {
+                let mut ids: Vec<u32> = (0..8)
+                    .filter(|&id| {
+                        let clauses = |rule: &&NaiveRule| conjunctions(rule, id);
+                        let found: Vec<(u8, u8)> = group.iter().flat_map(clauses).collect();
+                        let n = found.first().map_or(u8::MAX, |&(_, n)| n);
+                        (1..=n).all(|clause| found.contains(&(clause, n)))
+                    })
+                    .collect();
+                ids.sort_unstable();
+                ids
+            })
+            .find_map(|id| {
+                let mut key = key.clone();
+                key.set(slot::CONJ_ID, u128::from(id));
+                best_hard(rules(), &key)
+            })
+            .or(hard);
         best.map(|rule| RuleRef {
             id: rule.id,
             cookie: rule.request.cookie,
@@ -79,7 +111,7 @@ impl NaiveTables {
                     .selected(request)
                     .filter(|rule| {
                         let instructions = &rule.request.instructions;
-                        (request.out_port == crate::packet::PortNo::ANY
+                        (request.out_port == PortNo::ANY
                             || uses::outputs_to(instructions, request.out_port))
                             && request
                                 .out_group
@@ -120,6 +152,8 @@ impl NaiveTables {
                 ..new_rule(rule.id, request, now)
             };
             rule.id
+        } else if self.count(request.table) >= self.limit {
+            return Err(OfError::new(5, 1));
         } else {
             self.sequence += 1;
             let id = RuleId {
@@ -181,25 +215,6 @@ impl NaiveTables {
                     is_within(&rule.request.matching, &request.matching)
                 }
         })
-    }
-
-    /// Removes every rule that `condition` picks.
-    pub(super) fn remove_where(
-        &mut self,
-        condition: impl Fn(&Instructions) -> bool,
-        reason: RemovedReason,
-        now: Now,
-        notices: &mut Vec<Notice>,
-    ) {
-        let victims: Vec<RuleId> = self
-            .rules
-            .iter()
-            .filter(|rule| condition(&rule.request.instructions))
-            .map(|rule| rule.id)
-            .collect();
-        for id in victims {
-            self.remove(id, reason, now, notices);
-        }
     }
 
     fn remove(&mut self, id: RuleId, reason: RemovedReason, now: Now, notices: &mut Vec<Notice>) {
@@ -286,12 +301,11 @@ impl NaiveTables {
             .iter()
             .filter(|rule| {
                 let instructions = &rule.request.instructions;
-                filter.table.is_none_or(|table| rule.id.table == table)
+                (filter.table.0 == ALL_TABLES || rule.id.table == filter.table)
                     && (rule.request.cookie ^ filter.cookie) & filter.cookie_mask == 0
                     && is_within(&rule.request.matching, &filter.matching)
-                    && filter
-                        .out_port
-                        .is_none_or(|port| uses::outputs_to(instructions, port))
+                    && (filter.out_port == PortNo::ANY
+                        || uses::outputs_to(instructions, filter.out_port))
                     && filter
                         .out_group
                         .is_none_or(|group| uses::uses_group(instructions, group))
@@ -313,6 +327,42 @@ impl NaiveTables {
             &all | &rule.request.matching.mask
         })
     }
+}
+
+impl NaiveRule {
+    fn matches(&self, key: &FlowKey) -> bool {
+        let matching = &self.request.matching;
+        key.equals_under(&matching.value, &matching.mask)
+    }
+
+    fn is_clause(&self) -> bool {
+        let mut actions = self.request.instructions.apply.iter();
+        actions.any(|action| matches!(action, Action::Conjunction { .. }))
+    }
+}
+
+/// The clauses of conjunction `id` that a rule stands for: (clause, number of clauses).
+fn conjunctions(rule: &NaiveRule, id: u32) -> Vec<(u8, u8)> {
+    let actions = rule.request.instructions.apply.iter();
+    actions
+        .filter_map(|action| match action {
+            Action::Conjunction {
+                id: other,
+                clause,
+                clauses,
+            } if *other == id => Some((*clause, *clauses)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn best_hard<'a>(
+    rules: impl Iterator<Item = &'a NaiveRule>,
+    key: &FlowKey,
+) -> Option<&'a NaiveRule> {
+    rules
+        .filter(|rule| !rule.is_clause() && rule.matches(key))
+        .max_by_key(|rule| rule.request.priority)
 }
 
 fn new_rule(id: RuleId, request: &FlowMod, now: Now) -> NaiveRule {

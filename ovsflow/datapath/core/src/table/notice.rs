@@ -3,17 +3,7 @@
 use super::rule::FlowSnapshot;
 use crate::openflow::action::TableId;
 
-/// OFPRR_*.  Source: OpenFlow 1.4.1 §7.4.2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum RemovedReason {
-    IdleTimeout = 0,
-    HardTimeout = 1,
-    Delete = 2,
-    GroupDelete = 3,
-    MeterDelete = 4,
-    Eviction = 5,
-}
+pub use crate::openflow::tell::FlowRemovedReason as RemovedReason;
 
 /// What a flow monitor is told of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::openflow::action::{Instructions, TableId};
 use crate::openflow::modify::Match;
+use crate::openflow::tell::{FlowRemoved, FlowRemovedReason, FlowStats};
 
 /// A rule's handle.  It never names another rule: once its rule is gone it names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,8 +53,65 @@ pub struct FlowSnapshot {
 }
 
 impl FlowSnapshot {
+    pub(super) fn new(id: RuleId, stats: &FlowStats<'_>) -> Self {
+        Self {
+            id,
+            priority: stats.priority,
+            matching: stats.matching.clone(),
+            cookie: stats.cookie,
+            idle_timeout: stats.idle_timeout,
+            hard_timeout: stats.hard_timeout,
+            importance: stats.importance,
+            flags: stats.flags,
+            instructions: stats.instructions.clone(),
+            packets: stats.packets.unwrap_or_default(),
+            bytes: stats.bytes.unwrap_or_default(),
+            duration: stats.duration,
+            idle_age: stats.idle,
+            hard_age: stats.unmodified,
+        }
+    }
+
     /// The rule's table.
     pub const fn table(&self) -> TableId {
         self.id.table
+    }
+
+    /// What flow stats and flow monitors tell of it.
+    pub const fn stats(&self) -> FlowStats<'_> {
+        FlowStats {
+            table: self.id.table,
+            priority: self.priority,
+            matching: &self.matching,
+            instructions: &self.instructions,
+            cookie: self.cookie,
+            duration: self.duration,
+            idle: self.idle_age,
+            unmodified: self.hard_age,
+            idle_timeout: self.idle_timeout,
+            hard_timeout: self.hard_timeout,
+            importance: self.importance,
+            flags: self.flags,
+            packets: Some(self.packets),
+            bytes: Some(self.bytes),
+        }
+    }
+
+    /// What FLOW_REMOVED tells of it.
+    pub fn removed(&self, reason: FlowRemovedReason) -> FlowRemoved {
+        FlowRemoved {
+            reason,
+            table: self.id.table,
+            priority: self.priority,
+            matching: self.matching.clone(),
+            cookie: self.cookie,
+            duration: self.duration,
+            idle: self.idle_age,
+            idle_timeout: self.idle_timeout,
+            hard_timeout: self.hard_timeout,
+            importance: self.importance,
+            packets: Some(self.packets),
+            bytes: Some(self.bytes),
+        }
     }
 }

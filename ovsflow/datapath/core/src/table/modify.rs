@@ -1,0 +1,314 @@
+//! What FLOW_MOD, GROUP_MOD, METER_MOD and TABLE_MOD do to the pipeline, one by one or as a list.
+//!
+//! A request is checked before anything is touched, so that a refused one leaves no trace.  A list
+//! keeps a journal, and is undone backwards when one of its changes is refused.
+
+use std::sync::Arc;
+
+use super::group::Group;
+use super::group_table::GroupChange;
+use super::meter::{self, Meter};
+use super::notice::{Notice, RemovedReason};
+use super::pipeline::Pipeline;
+use super::{ALL_TABLES, TABLES, reads, uses};
+use crate::error::{OfError, OfResult};
+use crate::flow::FlowMask;
+use crate::openflow::action::{GroupId, Instructions, MeterId, TableId};
+use crate::openflow::error::{
+    BAD_GOTO_TABLE, BAD_OUT_GROUP, BAD_TABLE_ID, INVALID_METER, METER_EXISTS, OUT_OF_METERS,
+    REQUEST_EPERM, TABLE_MOD_BAD_TABLE, UNKNOWN_METER,
+};
+use crate::openflow::modify::{
+    FlowMod, FlowModCommand, GroupMod, MeterMod, MeterModCommand, TableMod,
+};
+use crate::time::Now;
+
+/// OFPTC_*.  Source: OpenFlow 1.4.1 §7.3.2.
+const EVICTION: u32 = 4;
+const VACANCY_EVENTS: u32 = 8;
+
+/// One change, for lists that are applied all or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    Flow(FlowMod),
+    Group(GroupMod),
+    Meter(MeterMod),
+}
+
+/// A group or meter as it was.
+#[derive(Debug)]
+pub(super) enum Undo {
+    Group(GroupId, Option<Box<Group>>),
+    Meter(MeterId, Option<Arc<Meter>>),
+}
+
+impl Pipeline {
+    /// Applies a FLOW_MOD.
+    ///
+    /// # Errors
+    ///
+    /// As the specification and Open vSwitch have it; nothing has changed then.
+    pub fn flow_mod(
+        &mut self,
+        request: &FlowMod,
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) -> OfResult<()> {
+        self.check_flow_mod(request)?;
+        self.rules.flow_mod(request, now, notices)
+    }
+
+    fn check_flow_mod(&self, request: &FlowMod) -> OfResult<()> {
+        if request.table.0 == ALL_TABLES {
+            if request.command == FlowModCommand::Add {
+                return Err(BAD_TABLE_ID);
+            }
+        } else if usize::from(request.table.0) >= TABLES {
+            return Err(REQUEST_EPERM);
+        }
+        match request.command {
+            FlowModCommand::Delete | FlowModCommand::DeleteStrict => Ok(()),
+            _ => self.check_instructions(request.table, &request.instructions),
+        }
+    }
+
+    fn check_instructions(&self, table: TableId, instructions: &Instructions) -> OfResult<()> {
+        if let Some(goto) = instructions.goto
+            && (table.0 != ALL_TABLES && goto <= table || usize::from(goto.0) >= TABLES)
+        {
+            return Err(BAD_GOTO_TABLE);
+        }
+        let is_missing = |meter: &MeterId| !self.meters.contains_key(meter);
+        if instructions.meter.as_ref().is_some_and(is_missing) {
+            return Err(INVALID_METER);
+        }
+        let mut refused = None;
+        uses::any_of(instructions, &mut |action| {
+            refused = if uses::group_of(action).is_some_and(|group| !self.groups.contains(group)) {
+                Some(BAD_OUT_GROUP)
+            } else if uses::meter_of(action).as_ref().is_some_and(is_missing) {
+                Some(INVALID_METER)
+            } else {
+                None
+            };
+            refused.is_some()
+        });
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Applies a GROUP_MOD.  Deleting a group deletes the rules that run it.
+    ///
+    /// # Errors
+    ///
+    /// As the specification and Open vSwitch have it; nothing has changed then.
+    pub fn group_mod(
+        &mut self,
+        request: &GroupMod,
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) -> OfResult<()> {
+        match self.groups.plan(request, self.compat, now)? {
+            GroupChange::Set(group) => self.set_group(group.id, Some(*group)),
+            GroupChange::Delete(ids) if ids.is_empty() => {}
+            GroupChange::Delete(ids) => {
+                let runs = |action: &_| uses::group_of(action).is_some_and(|id| ids.contains(&id));
+                self.rules.remove_where(
+                    |instructions| uses::any_of(instructions, &mut { runs }),
+                    RemovedReason::GroupDelete,
+                    now,
+                    notices,
+                );
+                for &id in &ids {
+                    self.set_group(id, None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set_group(&mut self, id: GroupId, group: Option<Group>) {
+        let old = self.swap_group(id, group);
+        if let Some(journal) = &mut self.journal {
+            journal.push(Undo::Group(id, old.map(Box::new)));
+        }
+    }
+
+    fn swap_group(&mut self, id: GroupId, mut group: Option<Group>) -> Option<Group> {
+        if let Some(group) = &mut group {
+            let reads = self.group_reads(group);
+            self.active().add(&reads);
+            *group.reads = reads;
+        }
+        let old = self.groups.set(id, group);
+        if let Some(old) = &old {
+            self.active().remove(&old.reads);
+        }
+        self.groups.deal_slots(&self.ports, Some(id));
+        self.rules.changes.anything();
+        old
+    }
+
+    fn group_reads(&self, group: &Group) -> FlowMask {
+        let buckets = group.buckets.iter();
+        buckets.fold(FlowMask::default(), |all, bucket| {
+            &all | &reads::of_bucket(&bucket.actions, &|port| self.rules.is_tunnel(port))
+        })
+    }
+
+    /// Works out anew what groups may look at, after ports have changed.
+    pub(super) fn count_group_reads(&mut self) {
+        let ids: Vec<GroupId> = self.groups.iter().map(|group| group.id).collect();
+        for id in ids {
+            let Some(group) = self.groups.group(id) else {
+                continue;
+            };
+            let reads = self.group_reads(group);
+            if *group.reads != reads {
+                self.active().add(&reads);
+                if let Some(group) = self.groups.group_mut(id) {
+                    let old = std::mem::replace(&mut group.reads, Box::new(reads));
+                    self.active().remove(&old);
+                }
+            }
+        }
+    }
+
+    /// Applies a METER_MOD.  Deleting a meter deletes the rules that use it.
+    ///
+    /// # Errors
+    ///
+    /// As the specification and Open vSwitch have it; nothing has changed then.
+    pub fn meter_mod(
+        &mut self,
+        request: &MeterMod,
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) -> OfResult<()> {
+        let old = self.meters.get(&request.meter);
+        match (request.command, old) {
+            (MeterModCommand::Add, Some(_)) => Err(METER_EXISTS),
+            (MeterModCommand::Modify, None) => Err(UNKNOWN_METER),
+            (MeterModCommand::Add, None) if self.meters.len() >= meter::MAX_METERS => {
+                Err(OUT_OF_METERS)
+            }
+            (MeterModCommand::Add | MeterModCommand::Modify, old) => {
+                let meter = Meter::new(request, old.map(Arc::as_ref), now);
+                self.set_meter(request.meter, Some(Arc::new(meter)));
+                Ok(())
+            }
+            (MeterModCommand::Delete, _) => {
+                self.delete_meters(request.meter, now, notices);
+                Ok(())
+            }
+        }
+    }
+
+    fn delete_meters(&mut self, id: MeterId, now: Now, notices: &mut Vec<Notice>) {
+        let victims: Vec<MeterId> = match id {
+            meter::ALL_METERS => self.meters.keys().copied().collect(),
+            id => self
+                .meters
+                .contains_key(&id)
+                .then_some(id)
+                .into_iter()
+                .collect(),
+        };
+        if victims.is_empty() {
+            return;
+        }
+        self.rules.remove_where(
+            |instructions| victims.iter().any(|&id| uses::uses_meter(instructions, id)),
+            RemovedReason::MeterDelete,
+            now,
+            notices,
+        );
+        for id in victims {
+            self.set_meter(id, None);
+        }
+    }
+
+    fn set_meter(&mut self, id: MeterId, meter: Option<Arc<Meter>>) {
+        let old = self.swap_meter(id, meter);
+        if let Some(journal) = &mut self.journal {
+            journal.push(Undo::Meter(id, old));
+        }
+    }
+
+    fn swap_meter(&mut self, id: MeterId, meter: Option<Arc<Meter>>) -> Option<Arc<Meter>> {
+        self.rules.changes.anything();
+        match meter {
+            Some(meter) => self.meters.insert(id, meter),
+            None => self.meters.remove(&id),
+        }
+    }
+
+    /// Applies a TABLE_MOD: eviction and vacancy events of one table or all.
+    ///
+    /// # Errors
+    ///
+    /// TABLE_MOD_FAILED/BAD_TABLE for a table that does not exist.
+    pub fn table_mod(&mut self, request: &TableMod) -> OfResult<()> {
+        let tables = match request.table.0 {
+            ALL_TABLES => 0..TABLES as u8,
+            table if usize::from(table) < TABLES => table..table + 1,
+            _ => return Err(TABLE_MOD_BAD_TABLE),
+        };
+        for table in tables.map(TableId) {
+            self.rules
+                .set_eviction(table, request.config & EVICTION != 0);
+            let thresholds = if request.config & VACANCY_EVENTS != 0 {
+                request.vacancy
+            } else {
+                None
+            };
+            self.rules.set_vacancy(table, thresholds);
+        }
+        Ok(())
+    }
+
+    /// Applies a list of changes, all or nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal, with the index of the change that it is about.  Nothing has changed
+    /// and nothing is noticed then.
+    pub fn apply_atomic(
+        &mut self,
+        changes: &[Change],
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), (usize, OfError)> {
+        let noticed = notices.len();
+        self.rules.begin();
+        self.journal = Some(Vec::new());
+        for (index, change) in changes.iter().enumerate() {
+            let applied = match change {
+                Change::Flow(request) => self.flow_mod(request, now, notices),
+                Change::Group(request) => self.group_mod(request, now, notices),
+                Change::Meter(request) => self.meter_mod(request, now, notices),
+            };
+            if let Err(error) = applied {
+                self.roll_back();
+                notices.truncate(noticed);
+                return Err((index, error));
+            }
+        }
+        self.journal = None;
+        self.rules.commit(now, notices);
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        self.rules.roll_back();
+        for step in self.journal.take().unwrap_or_default().into_iter().rev() {
+            match step {
+                Undo::Group(id, old) => {
+                    self.swap_group(id, old.map(|group| *group));
+                }
+                Undo::Meter(id, old) => {
+                    self.swap_meter(id, old);
+                }
+            }
+        }
+    }
+}
