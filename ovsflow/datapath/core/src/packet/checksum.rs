@@ -24,15 +24,20 @@ pub fn sum(bytes: &[u8]) -> u16 {
         }
     }
     let mut total = lanes.iter().sum::<u64>();
-    let words = rest.chunks_exact(2);
-    if let [odd] = words.remainder() {
-        total += u64::from(u16::from_ne_bytes([*odd, 0]));
-    }
+    let words = rest.chunks_exact(4);
+    let tail = words.remainder();
     for word in words {
-        if let &[a, b] = word {
-            total += u64::from(u16::from_ne_bytes([a, b]));
+        if let &[a, b, c, d] = word {
+            total += u64::from(u32::from_ne_bytes([a, b, c, d]));
         }
     }
+    let [a, b, c] = match *tail {
+        [a] => [a, 0, 0],
+        [a, b] => [a, b, 0],
+        [a, b, c] => [a, b, c],
+        _ => [0; 3],
+    };
+    total += u64::from(u32::from_ne_bytes([a, b, c, 0]));
     u16::from_be(fold(total))
 }
 

@@ -18,9 +18,6 @@ use crate::packet::{
 /// Trains that one batch may build at the same time.
 const OPEN_TRAINS: usize = 8;
 
-/// Parts of the headers that all frames of a train share, at most.
-const SHARED_PARTS: usize = 6;
-
 /// What decides whether a frame can join a train.
 #[derive(Clone, Copy, Debug)]
 struct Car {
@@ -94,60 +91,84 @@ impl Car {
             || transport::looks_partial(frame, &self.layers)
             || transport::verify(frame, &self.layers)
     }
+}
 
-    /// The byte ranges of the headers that every frame of a train has in common.
-    fn shared(&self) -> [(usize, usize); SHARED_PARTS] {
-        let (l3, l4) = (usize::from(self.layers.l3), usize::from(self.layers.l4));
-        let [link, network] = if self.layers.l3_kind == L3::Ipv4 {
-            [
-                (l3 + ipv4::FRAGMENT_AT, l3 + ipv4::CHECKSUM_AT),
-                (l3 + ipv4::ADDRESSES_AT, l4),
-            ]
+/// Bytes of headers that a train's frames may have: all tags, options and extension headers.
+const HEADERS_LIMIT: usize = 128;
+
+/// The headers of a train's first frame as words, and the bits in which all frames must be the same.
+#[derive(Clone, Copy, Debug)]
+struct Headers {
+    words: [u64; HEADERS_LIMIT / 8],
+    mask: [u64; HEADERS_LIMIT / 8],
+}
+
+impl Headers {
+    /// `None` if the headers of `first` are longer than [`HEADERS_LIMIT`].
+    fn new(frame: &[u8], first: &Car) -> Option<Self> {
+        let (l3, l4) = (usize::from(first.layers.l3), usize::from(first.layers.l4));
+        let mut mask = [0; HEADERS_LIMIT];
+        mask.get_mut(..first.payload)?.fill(0xff);
+        // What is each frame's own: lengths, identification, sequence number, checksums.
+        let network: [(usize, usize); 2] = if first.layers.l3_kind == L3::Ipv4 {
+            [(l3 + ipv4::LENGTH_AT, 4), (l3 + ipv4::CHECKSUM_AT, 2)]
         } else {
-            [(l3 + ipv6::LENGTH_AT + 2, l4), (l4, l4)]
+            [(l3 + ipv6::LENGTH_AT, 2), (0, 0)]
         };
-        // Both lengths stand behind two bytes (IPv4) or four (IPv6) of the header.
-        let first = (
-            0,
-            l3 + if self.layers.l3_kind == L3::Ipv4 {
-                2
-            } else {
-                4
-            },
-        );
-        if is_tcp(self.kind) {
-            let flags = l4 + tcp::FLAGS_AT;
-            let checksum = l4 + tcp::CHECKSUM_AT;
-            [
-                first,
-                link,
-                network,
-                (l4, l4 + tcp::SEQUENCE_AT),
-                (l4 + tcp::SEQUENCE_AT + 4, flags),
-                (flags + 1, checksum),
-            ]
+        let transport = if is_tcp(first.kind) {
+            *mask.get_mut(l4 + tcp::FLAGS_AT)? = !(tcp::PSH | tcp::FIN);
+            [(l4 + tcp::SEQUENCE_AT, 4), (l4 + tcp::CHECKSUM_AT, 2)]
         } else {
-            let ports = (l4, l4 + udp::LENGTH_AT);
-            [first, link, network, ports, (l4, l4), (l4, l4)]
+            [(l4 + udp::LENGTH_AT, 4), (0, 0)]
+        };
+        for (at, len) in network.into_iter().chain(transport) {
+            mask.get_mut(at..at + len)?.fill(0);
         }
+        let mut words = [0; HEADERS_LIMIT / 8];
+        let mut mask_words = words;
+        let bytes = frame.get(..first.payload)?.chunks(8).map(word);
+        for (slot, word) in words.iter_mut().zip(bytes) {
+            *slot = word;
+        }
+        for (slot, bytes) in mask_words.iter_mut().zip(mask.chunks(8)) {
+            *slot = word(bytes);
+        }
+        Some(Self {
+            words,
+            mask: mask_words,
+        })
     }
 
-    /// What is left of a TCP header behind the checksum, and its flags but for PSH and FIN.
-    fn tail<'a>(&self, frame: &'a [u8]) -> Option<(u8, &'a [u8])> {
-        if !is_tcp(self.kind) {
-            return Some((0, &[]));
-        }
-        let l4 = usize::from(self.layers.l4);
-        let flags = frame.get(l4 + tcp::FLAGS_AT)? & !(tcp::PSH | tcp::FIN);
-        Some((flags, frame.get(l4 + tcp::CHECKSUM_AT + 2..self.payload)?))
+    /// Whether `headers`, which are as long as the first frame's, are those of another frame.
+    #[inline]
+    fn agree(&self, headers: &[u8]) -> bool {
+        let mine = self.words.iter().zip(&self.mask);
+        let differing = headers.chunks(8).zip(mine);
+        differing.fold(0, |sum, (bytes, (mine, mask))| {
+            sum | (word(bytes) ^ mine) & mask
+        }) == 0
     }
+}
+
+/// Up to eight bytes as a number, in the machine's byte order.
+#[inline]
+fn word(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or_else(
+        || {
+            let mut all = [0; 8];
+            all.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            u64::from_ne_bytes(all)
+        },
+        |all| u64::from_ne_bytes(*all),
+    )
 }
 
 /// A train being built: the facts of its first frame, and where it has got to.
 #[derive(Clone, Copy, Debug)]
 struct Train {
     first: Car,
-    shared: [(usize, usize); SHARED_PARTS],
+    /// Known from the second frame on.
+    headers: Option<Headers>,
     cars: usize,
     /// Payload so far.
     bytes: usize,
@@ -162,7 +183,7 @@ impl Train {
     fn new(first: Car) -> Self {
         Self {
             first,
-            shared: first.shared(),
+            headers: None,
             cars: 1,
             bytes: first.size,
             id_step: None,
@@ -191,7 +212,8 @@ impl Train {
     }
 
     /// Whether `car` may be the next one, its checksum apart.
-    fn takes(&self, head: &[u8], car: &Car, frame: &[u8]) -> bool {
+    #[inline]
+    fn takes(&mut self, head: &[u8], car: &Car, frame: &[u8]) -> bool {
         let first = &self.first;
         let headers = first.payload - usize::from(first.layers.l3);
         let fits = headers + self.bytes + car.size <= DATAGRAM_LIMIT
@@ -205,17 +227,23 @@ impl Train {
         };
         let in_order =
             !is_tcp(first.kind) || car.sequence == first.sequence.wrapping_add(self.bytes as u32);
-        fits && id_follows
+        let is_next = fits
+            && id_follows
             && in_order
             && !self.closed
             && car.kind == first.kind
             && car.payload == first.payload
-            && car.size <= first.size
-            && first.tail(head) == car.tail(frame)
-            && self
-                .shared
-                .iter()
-                .all(|&(from, to)| head.get(from..to) == frame.get(from..to))
+            && car.size <= first.size;
+        if !is_next {
+            return false;
+        }
+        if self.headers.is_none() {
+            self.headers = Headers::new(head, first);
+        }
+        let (Some(headers), Some(theirs)) = (&self.headers, frame.get(..car.payload)) else {
+            return false;
+        };
+        headers.agree(theirs)
     }
 
     /// Counts `car` in.
@@ -286,7 +314,7 @@ pub fn coalesce(batch: &mut Batch, pool: &mut Pool) {
     }
     // Where each open train's first packet stands in the batch's kept part.
     let mut trains: [Option<(usize, Train)>; OPEN_TRAINS] = [None; OPEN_TRAINS];
-    let mut next_slot = 0;
+    let mut oldest = 0;
     let mut kept = 0;
     for index in 0..batch.len() {
         let (head, rest) = batch.split_at_mut(index);
@@ -296,48 +324,48 @@ pub fn coalesce(batch: &mut Batch, pool: &mut Pool) {
             None => Car::new(packet.bytes(), &layers),
             Some(_) => None,
         };
-        let open = trains.iter_mut().find(|train| {
+        let open = trains.iter().position(|train| {
             train.as_ref().is_some_and(|(at, train)| {
                 head.get(*at)
                     .is_some_and(|first| train.is_same_flow(first.bytes(), &layers, packet.bytes()))
             })
         });
+        // A frame that starts a train takes its flow's slot, or turns out the oldest.
         let slot = match open {
-            Some(slot) => {
-                if let (Some((at, train)), Some(car)) = (slot.as_mut(), &car)
-                    && let Some(first) = head.get_mut(*at)
-                    && couple(train, first, car, packet)
-                {
-                    continue;
-                }
-                if let Some((at, train)) = slot.take()
-                    && let Some(first) = head.get_mut(at)
-                {
-                    train.finish(first);
-                }
-                Some(slot)
+            None if car.is_none() => None,
+            None => {
+                oldest = (oldest + 1) % OPEN_TRAINS;
+                trains.get_mut(oldest)
             }
-            None => trains.get_mut(next_slot),
+            Some(slot) => trains.get_mut(slot),
         };
-        if let (Some(slot), Some(car)) = (slot, car) {
-            if let Some((at, train)) = slot.take()
-                && let Some(first) = head.get_mut(at)
+        if let Some(slot) = slot {
+            if let (Some(_), Some((at, train)), Some(car)) = (open, slot.as_mut(), &car)
+                && let Some(first) = head.get_mut(*at)
+                && couple(train, first, car, packet)
             {
-                train.finish(first);
+                continue;
             }
-            next_slot = (next_slot + 1) % OPEN_TRAINS;
-            *slot = Some((kept, Train::new(car)));
+            finish(slot.take(), head);
+            *slot = car.map(|car| (kept, Train::new(car)));
         }
         batch.swap(kept, index);
         kept += 1;
     }
-    for (at, train) in trains.into_iter().flatten() {
-        if let Some(first) = batch.get_mut(at) {
-            train.finish(first);
-        }
+    for train in trains {
+        finish(train, batch);
     }
     for packet in batch.drain(kept..) {
         pool.give(packet);
+    }
+}
+
+/// Closes a train, whose first packet stands in `packets`.
+fn finish(train: Option<(usize, Train)>, packets: &mut [Box<Packet>]) {
+    if let Some((at, train)) = train
+        && let Some(first) = packets.get_mut(at)
+    {
+        train.finish(first);
     }
 }
 
