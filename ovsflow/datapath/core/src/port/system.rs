@@ -15,6 +15,7 @@ use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
     OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
 };
+use super::shorten::{Room, shorten};
 use super::sys::{
     Control, Device, Inbox, Incoming, IngressBlock, LinkAddress, Outgoing, Socket, VNET_HEADER,
     send_messages,
@@ -56,7 +57,10 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     };
     Ok(OpenPort {
         receivers: vec![Box::new(receiver)],
-        sender: Box::new(PacketSenders(socket)),
+        sender: Box::new(PacketSenders {
+            socket,
+            mtu: facts.mtu as usize,
+        }),
         facts,
         memory: None,
     })
@@ -213,18 +217,24 @@ fn put_back_tag(packet: &mut Packet, tpid: u16, tci: u16) -> bool {
     true
 }
 
-struct PacketSenders(Arc<Socket>);
+struct PacketSenders {
+    socket: Arc<Socket>,
+    mtu: usize,
+}
 
 impl SenderFactory for PacketSenders {
     fn sender(&self) -> io::Result<Box<dyn Sender>> {
         Ok(Box::new(PacketSender {
-            socket: self.0.clone(),
+            socket: self.socket.clone(),
+            mtu: self.mtu,
         }))
     }
 }
 
 struct PacketSender {
     socket: Arc<Socket>,
+    /// Longest IP datagram when the port was opened, in bytes.
+    mtu: usize,
 }
 
 impl PacketSender {
@@ -291,6 +301,10 @@ impl Sender for PacketSender {
         pool: &mut Pool,
         counters: &mut PortCounters,
     ) {
+        for packet in packets.iter_mut().filter(|p| p.len() > self.mtu) {
+            // What cannot be made shorter is left to the kernel to refuse.
+            shorten(packet, Room::Datagram(self.mtu));
+        }
         cut_odd_shapes(packets, pool, counters);
         self.send_all(packets, pool, counters);
         packets.drain(..).for_each(|packet| pool.give(packet));

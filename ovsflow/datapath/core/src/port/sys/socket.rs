@@ -32,6 +32,37 @@ impl Socket {
         check(result).map(|_| ())
     }
 
+    /// Sets where datagrams go by default.
+    pub(in crate::port) fn connect(&self, address: &[u8]) -> io::Result<()> {
+        // SAFETY: pointer and length are those of one live slice, which the call only reads.
+        let result = unsafe {
+            libc::connect(
+                self.as_raw_fd(),
+                address.as_ptr().cast(),
+                address.len() as libc::socklen_t,
+            )
+        };
+        check(result).map(|_| ())
+    }
+
+    /// The value of an option that is an `int`.
+    pub(in crate::port) fn option(&self, level: i32, name: i32) -> io::Result<i32> {
+        let mut value: libc::c_int = 0;
+        let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: `value` is writable for the `len` bytes that the kernel is told of.
+        let result = unsafe {
+            libc::getsockopt(
+                self.as_raw_fd(),
+                level,
+                name,
+                (&raw mut value).cast(),
+                &raw mut len,
+            )
+        };
+        check(result)?;
+        Ok(value)
+    }
+
     /// The address that the socket is bound to.
     pub(in crate::port) fn local_address(&self) -> io::Result<Address> {
         let mut address = Address::EMPTY;

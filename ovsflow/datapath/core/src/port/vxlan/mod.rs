@@ -10,13 +10,14 @@
 //! | `endpoint` | one UDP port of the host and the tunnel ports that share it |
 //! | `demux` | which of them receives |
 //! | `receive` | datagrams -> packets |
-//! | `plan` | what an outer header shall say |
+//! | `plan`, `path` | what an outer header shall say, and how long a packet may be |
 //! | `sockets`, `send` | packets -> datagrams |
 //! | `inner` | facts of the packet inside |
 
 mod demux;
 mod endpoint;
 mod inner;
+mod path;
 mod plan;
 mod receive;
 mod send;

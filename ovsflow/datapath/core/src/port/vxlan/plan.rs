@@ -17,10 +17,13 @@ const DSCP: u8 = 0xfc;
 /// How one packet is to go out.
 pub(super) struct Plan {
     pub(super) to: Address,
+    pub(super) destination: IpAddr,
     /// Source, TOS and TTL where they are not what the socket has.
     pub(super) control: Control,
     pub(super) header: [u8; HEADER_LEN],
     pub(super) is_v6: bool,
+    /// Whether the packet is a super-frame by now.
+    pub(super) is_train: bool,
     /// The source address that the flow asks for.
     pub(super) source: Option<IpAddr>,
     /// Which source port, by the inner flow.
@@ -48,6 +51,8 @@ impl Plan {
         let hash = inner::flow_hash(packet.bytes(), &layers);
         Ok(Self {
             to: Address::new(destination, config.dst_port),
+            destination,
+            is_train: false,
             control,
             header: header(&tunnel, config.gbp),
             is_v6: destination.is_ipv6(),

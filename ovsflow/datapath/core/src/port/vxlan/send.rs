@@ -10,12 +10,14 @@ use std::io::{self, IoSlice};
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 
+use super::path::Paths;
 use super::plan::Plan;
 use super::sockets::{Family, SendSockets};
 use crate::error::DropReason;
 use crate::packet::gso::{Segmenter, complete_checksum};
 use crate::packet::vxlan::HEADER_LEN;
 use crate::packet::{Packet, Pool, TunnelConfig};
+use crate::port::shorten::{Room, shorten};
 use crate::port::sys::{Outgoing, Socket, send_messages};
 use crate::port::{BATCH_SIZE, Batch, PortCounters, Sender, SenderFactory};
 use crate::time::Now;
@@ -43,6 +45,8 @@ impl SenderFactory for TunnelSenders {
             plans: Vec::with_capacity(BATCH_SIZE),
             headers: Vec::new(),
             kernel_cuts: true,
+            paths: Paths::default(),
+            now: Now::default(),
         }))
     }
 }
@@ -57,16 +61,20 @@ struct TunnelSender {
     headers: Vec<u8>,
     /// Whether the kernel cuts trains; never again after it refused once.
     kernel_cuts: bool,
+    /// Paths that have turned out to be short.
+    paths: Paths,
+    now: Now,
 }
 
 impl Sender for TunnelSender {
     fn send(
         &mut self,
-        _now: Now,
+        now: Now,
         packets: &mut Batch,
         pool: &mut Pool,
         counters: &mut PortCounters,
     ) {
+        self.now = now;
         for batch in packets.chunks_mut(BATCH_SIZE) {
             self.send_batch(batch, counters);
         }
@@ -85,16 +93,14 @@ impl TunnelSender {
         }
         // The place in the batch keeps each flow in order.
         plans.sort_unstable_by_key(|(index, plan)| (plan.is_v6, plan.port, *index));
-        let packets = &*packets;
-        let is_train = |index: usize| packets.get(index).is_some_and(|p| p.offload.gso.is_some());
-        let together = |(a, first): &(usize, Plan), (b, second): &(usize, Plan)| {
+        let together = |(_, first): &(usize, Plan), (_, second): &(usize, Plan)| {
             let same_socket = (first.is_v6, first.port) == (second.is_v6, second.port);
-            same_socket && !is_train(*a) && !is_train(*b)
+            same_socket && !first.is_train && !second.is_train
         };
         for run in plans.chunk_by(together) {
             match run {
-                [(index, plan)] if is_train(*index) => {
-                    self.send_train(&packets[*index], plan, counters);
+                [(index, plan)] if plan.is_train => {
+                    self.send_train(&mut packets[*index], plan, counters);
                 }
                 _ => self.send_plain(packets, run, counters),
             }
@@ -105,8 +111,14 @@ impl TunnelSender {
 
     /// Plans for a packet, and makes it a finished datagram unless it is a super-frame.
     fn prepare(&self, packet: &mut Packet) -> Result<Plan, DropReason> {
-        let plan = Plan::new(packet, &self.config)?;
-        if packet.offload.gso.is_none() {
+        let mut plan = Plan::new(packet, &self.config)?;
+        if let Some(room) = self.paths.room(plan.destination, self.now)
+            && (packet.len() > room)
+        {
+            shorten(packet, Room::Frame(room));
+        }
+        plan.is_train = packet.offload.gso.is_some();
+        if !plan.is_train {
             complete_checksum(packet);
             let header = packet.push_front(HEADER_LEN);
             header
@@ -126,8 +138,8 @@ impl TunnelSender {
 
     /// Sends single datagrams that share a socket.
     fn send_plain(
-        &self,
-        packets: &[Box<Packet>],
+        &mut self,
+        packets: &mut [Box<Packet>],
         run: &[(usize, Plan)],
         counters: &mut PortCounters,
     ) {
@@ -153,8 +165,9 @@ impl TunnelSender {
                 control: Some(&plan.control),
             };
         }
+        let mut too_long = Vec::new();
         let mut next = 0;
-        while let Some((_, plan)) = run.get(next) {
+        while let Some((index, plan)) = run.get(next) {
             match send_messages(socket, &messages[next..run.len()]) {
                 Ok(sent) if sent > 0 => {
                     for (index, _) in &run[next..next + sent] {
@@ -163,23 +176,53 @@ impl TunnelSender {
                     }
                     next += sent;
                 }
-                Ok(_) => return,
+                Ok(_) => break,
                 Err(error) => {
-                    lose(refusal(&error, plan), counters);
+                    match refusal(&error, plan) {
+                        DropReason::TunnelOversize => too_long.push((*index, plan)),
+                        reason => lose(reason, counters),
+                    }
                     next += 1;
                 }
             }
         }
+        for (index, plan) in too_long {
+            let packet = &mut packets[index];
+            packet.pull_front(HEADER_LEN);
+            if self.shorten_for_path(packet, plan) {
+                self.send_train(packet, plan, counters);
+            } else {
+                lose(DropReason::TunnelOversize, counters);
+            }
+        }
     }
 
-    /// Sends a super-frame as a train.
-    fn send_train(&mut self, packet: &Packet, plan: &Plan, counters: &mut PortCounters) {
-        let Some(family) = self.family(plan).cloned() else {
-            return lose(DropReason::TunnelNoRoute, counters);
-        };
-        let Some(segmenter) = Segmenter::new(packet) else {
-            return lose(DropReason::TunnelSendError, counters);
-        };
+    /// Makes a packet that was too long fit its path; `false` where that cannot be done.
+    fn shorten_for_path(&mut self, packet: &mut Packet, plan: &Plan) -> bool {
+        let before = packet.offload.gso.map(|gso| gso.size);
+        let room = self.paths.learn(plan.destination, self.now);
+        room.is_some_and(|room| shorten(packet, Room::Frame(room)))
+            && packet.offload.gso.map(|gso| gso.size) != before
+    }
+
+    /// Sends a super-frame as a train; once more, shorter, if its segments were too long.
+    fn send_train(&mut self, packet: &mut Packet, plan: &Plan, counters: &mut PortCounters) {
+        let mut sent = self.try_train(packet, plan);
+        if sent == Err(DropReason::TunnelOversize) && self.shorten_for_path(packet, plan) {
+            sent = self.try_train(packet, plan);
+        }
+        match sent {
+            Ok(()) => {
+                counters.tx_packets += 1;
+                counters.tx_bytes += packet.len() as u64;
+            }
+            Err(reason) => lose(reason, counters),
+        }
+    }
+
+    fn try_train(&mut self, packet: &Packet, plan: &Plan) -> Result<(), DropReason> {
+        let family = self.family(plan).ok_or(DropReason::TunnelNoRoute)?.clone();
+        let segmenter = Segmenter::new(packet).ok_or(DropReason::TunnelSendError)?;
         let mut headers = std::mem::take(&mut self.headers);
         let each = HEADER_LEN + segmenter.header_len();
         headers.clear();
@@ -203,14 +246,8 @@ impl TunnelSender {
             Err((_, error)) => Err(error),
             Ok(()) => Ok(()),
         };
-        match sent {
-            Ok(()) => {
-                counters.tx_packets += 1;
-                counters.tx_bytes += packet.len() as u64;
-            }
-            Err(error) => lose(refusal(&error, plan), counters),
-        }
         self.headers = headers;
+        sent.map_err(|error| refusal(&error, plan))
     }
 
     /// Sends as few long datagrams as will do, all of about the same length.  On failure tells

@@ -6,12 +6,14 @@ use std::net::UdpSocket;
 
 use crate::error::DropReason;
 use crate::packet::gso::for_each_plain;
+use crate::packet::layers::Layers;
 use crate::packet::{Checksum, Gso, GsoKind, Offload, Packet, Pool, Tunnel, TunnelAddress};
 use crate::port::lab::{
-    Bridge, Host, hand_over, in_namespace, ip, is_stream, open_with, refused, send, serve, settle,
-    stream_to, wait_and_receive,
+    Bridge, Host, hand_over, in_namespace, ip, is_stream, open_with, pool, refused, send, serve,
+    settle, stream_to, wait_and_receive,
 };
 use crate::port::{OpenPort, PortCounters};
+use crate::time::Now;
 
 const NEAR: u32 = 0x0a00_0001;
 const FAR: u32 = 0x0a00_0002;
@@ -248,10 +250,47 @@ fn test_segments_that_exceed_the_path_are_fragmented_or_named() {
     });
     in_namespace(|| {
         let (near, _far) = two_ends("");
-        for packet in [super_frame(6000, 1460), tcp_frame(0, 1460)] {
-            let counters = send(&near, tunnelled(&packet, to(TunnelAddress::V4(FAR))));
-            assert_eq!(counters.tx_drops.count(DropReason::TunnelOversize), 1);
+        let mut packet = tcp_frame(0, 1460);
+        packet.bytes_mut()[23] = 17;
+        let counters = send(&near, tunnelled(&packet, to(TunnelAddress::V4(FAR))));
+        assert_eq!(counters.tx_drops.count(DropReason::TunnelOversize), 1);
+    });
+}
+
+#[test]
+fn test_tcp_that_exceeds_the_path_is_cut_shorter() {
+    in_namespace(|| {
+        let (near, mut far) = two_ends("");
+        let mut sender = near.sender.sender().unwrap();
+        for sent in [
+            tcp_frame(0, 1460),
+            super_frame(6000, 1460),
+            tcp_frame(0, 1460),
+        ] {
+            for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
+                let mut counters = PortCounters::default();
+                let mut packets = vec![Box::new(tunnelled(&sent, to(dst)))];
+                sender.send(Now(7), &mut packets, &mut pool(), &mut counters);
+                assert_eq!(counters.tx_packets, 1, "{dst:?}");
+                let (mut payload, expected) = (Vec::new(), &sent.bytes()[54..]);
+                while payload.len() < expected.len() {
+                    let batch = wait_and_receive(&mut far, &mut PortCounters::default());
+                    assert!(!batch.is_empty());
+                    for frame in plain(&batch) {
+                        assert_eq!(frame[38..42], (0x100 + payload.len() as u32).to_be_bytes());
+                        payload.extend_from_slice(&frame[54..]);
+                        let layers = Layers::parse_frame(&frame);
+                        assert!(crate::packet::transport::verify(&frame, &layers));
+                    }
+                }
+                assert!(payload == expected);
+            }
         }
+        let mut wrong = tcp_frame(0, 1460);
+        wrong.offload.checksum = None;
+        let counters = send(&near, tunnelled(&wrong, to(TunnelAddress::V4(FAR))));
+        let lost = counters.tx_drops.count(DropReason::TunnelOversize);
+        assert_eq!(lost, 1, "a wrong checksum is not made right");
     });
 }
 
