@@ -120,7 +120,7 @@ class Event:
     """Something that controllers may want to hear of.
 
     Attributes:
-        kind: `packet_in`, `flow_removed`, `flow_changed`, `port_error`, ...
+        kind: `packet_in`, `flow_removed`, `flow_changed`, `table_status`, `port_error`.
         reason: The message's reason code, in OpenFlow 1.4's numbers.
         table_id: Table it came from; 255 if none.
         cookie: Cookie of the rule, or all ones.
@@ -140,16 +140,16 @@ class Event:
     def controller_id(self) -> int: ...
     @property
     def origin(self) -> int: ...
-    def encode(
-        self, version: int, xid: int = 0, *, format: str = "standard", max_len: int = 0xFFFF
-    ) -> bytes:
+    def encode(self, version: int, xid: int = 0, *, format: str = "standard") -> bytes:
         """The whole OpenFlow message for a session of `version` (0x01, 0x04, 0x05, 0x06).
+
+        Packets are told whole, since none is kept in a buffer.  Empty for an event that the
+        version has no message for.
 
         Args:
             version: Wire version of the session.
             xid: Transaction id.
             format: Packet-in format: `standard`, `nxt_packet_in`, `nxt_packet_in2`.
-            max_len: The session's miss_send_len, for packet-ins that the miss flow caused.
         """
 
 @final
@@ -218,6 +218,7 @@ class Datapath:
         *,
         atomic: bool = False,
         origin: int = 0,
+        table_ids: bool = False,
     ) -> bytes:
         """Applies whole FLOW_MOD, GROUP_MOD, METER_MOD, TABLE_MOD and PACKET_OUT messages, in order.
 
@@ -229,6 +230,7 @@ class Datapath:
             now_ns: The time.
             atomic: All or nothing, as a bundle wants it; stops at the first error.
             origin: A number for the session, told in events that these changes cause.
+            table_ids: OpenFlow 1.0: the session uses NXT_FLOW_MOD_TABLE_ID.
 
         Returns:
             OFPT_ERROR messages to send back, back to back, each with its request's xid and bytes.
@@ -267,12 +269,16 @@ class Datapath:
         """A descriptor that is readable while events wait; it stays the datapath's own."""
 
     def tick(self, now_ns: int) -> int | None:
-        """Expires flows and MAC addresses; returns when to call again, `None` for never."""
+        """Expires flows and MAC addresses; returns when to call again, at most a second later.
+
+        A change of the tables may make it due earlier: call it after `apply` too.
+        """
 
     def configure(self, settings: dict[str, str | int | bool]) -> None:
         """Changes settings: `fragments` (normal, drop, nx-match), `miss` (drop, controller),
-        `packet_in_rate`, `packet_in_burst`, `mac_aging`, `invalid_ttl_to_controller`,
-        `controllers_connected`, `compat` (spec, ovs), `table_limit`.
+        `packet_in_rate` (a second, 0 for no limit), `packet_in_burst`, `mac_aging` (seconds),
+        `invalid_ttl_to_controller`, `controllers_connected`, `compat` (spec, ovs), `table_limit`,
+        `cache_entries`, `flow_monitors` (whether to tell `flow_changed`).
 
         Raises `ValueError` with the setting's name when it is unknown or its value illegal.
         """
@@ -287,7 +293,9 @@ class Datapath:
 
         Returns:
             JSON: `{"key": {...}, "steps": [{"table": 0, "rule": "...", "cookie": ..., "priority": ...,
-            "actions": "...", "notes": [...]}], "datapath_actions": [...], "mask": {...}, "drop": null}`.
+            "match_tlvs": hex, "instructions": hex, "notes": [...]}], "datapath_actions": [...],
+            "mask": {...}, "drop": null}`; `rule` is null where nothing matched, and the
+            hexadecimal parts are as OpenFlow 1.3 writes them.
         """
 
     def statistics(self) -> str:

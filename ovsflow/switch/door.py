@@ -76,7 +76,7 @@ class Event(Protocol):
     @property
     def origin(self) -> int: ...
     def encode(
-        self, version: int, xid: int = 0, *, format: str = "standard", max_len: int = 0xFFFF
+        self, version: int, xid: int = 0, *, format: str = "standard"
     ) -> bytes: ...
 
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ovsflow_datapath::datapath::{Datapath as Core, PortChange, Setting};
+use ovsflow_datapath::openflow::decode::Context;
 use ovsflow_datapath::packet::PortNo;
 use ovsflow_datapath::time::Now;
 use pyo3::exceptions::PyValueError;
@@ -99,7 +100,8 @@ impl Datapath {
         all.into_iter().map(PortCounters).collect()
     }
 
-    #[pyo3(signature = (version, messages, now_ns, *, atomic=false, origin=0))]
+    #[pyo3(signature = (version, messages, now_ns, *, atomic=false, origin=0, table_ids=false))]
+    #[allow(clippy::too_many_arguments, reason = "the door's own signature")]
     fn apply<'py>(
         &self,
         py: Python<'py>,
@@ -108,9 +110,17 @@ impl Datapath {
         now_ns: u64,
         atomic: bool,
         origin: u64,
+        table_ids: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let version = wire_version(version)?;
-        let errors = py.detach(|| self.0.apply(version, messages, Now(now_ns), atomic, origin));
+        let context = Context {
+            flow_mod_table_id: table_ids,
+            ..Context::default()
+        };
+        let errors = py.detach(|| {
+            self.0
+                .apply(version, messages, Now(now_ns), atomic, origin, &context)
+        });
         Ok(PyBytes::new(py, &errors))
     }
 

@@ -42,14 +42,13 @@ impl Event {
         self.0.origin
     }
 
-    #[pyo3(signature = (version, xid=0, *, format="standard", max_len=0xffff))]
+    #[pyo3(signature = (version, xid=0, *, format="standard"))]
     fn encode<'py>(
         &self,
         py: Python<'py>,
         version: u8,
         xid: u32,
         format: &str,
-        max_len: u16,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let version = wire_version(version)?;
         let format = match format {
@@ -58,7 +57,7 @@ impl Event {
             "nxt_packet_in2" => PacketInFormat::Nxt2,
             other => return Err(PyValueError::new_err(format!("unknown format {other}"))),
         };
-        let message = py.detach(|| self.0.encode(version, xid, format, max_len));
+        let message = py.detach(|| self.0.encode(version, xid, format));
         Ok(PyBytes::new(py, &message))
     }
 

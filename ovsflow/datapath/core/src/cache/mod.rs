@@ -173,6 +173,29 @@ impl Cache {
         }
     }
 
+    /// Whether the layout has all bits of a translation's mask.
+    pub fn covers(&self, mask: &FlowKey) -> bool {
+        let known = &self.layout.mask().words;
+        mask.words
+            .iter()
+            .zip(known)
+            .all(|(bits, known)| bits & !known == 0)
+    }
+
+    /// Whether adding `key` would make an entry give way that has packets in hand.
+    pub fn is_busy(&self, key: &CompactKey) -> bool {
+        let set = &self.sets[self.set_of(key)];
+        let in_hand = |&index: &u32| index != NONE && self.entry(index).group != NONE;
+        !set.entries.contains(&NONE) && set.entries.iter().all(in_hand)
+    }
+
+    /// Forgets which groups collect packets.
+    pub fn drop_groups(&mut self) {
+        for entry in &mut self.entries {
+            entry.group = NONE;
+        }
+    }
+
     /// Looks a key up.
     #[inline]
     pub fn probe(&self, key: &CompactKey, generation: u64) -> Probe {
@@ -236,6 +259,16 @@ impl Cache {
         self.sets[set].signatures[way] = signature(key);
         self.sets[set].entries[way] = index;
         index
+    }
+
+    /// Proves an entry under `generation` if `translation` is what it has already; false if not.
+    pub fn confirm(&mut self, index: u32, translation: &Translation, generation: u64) -> bool {
+        let entry = self.entry_mut(index);
+        let same = *entry.translation == *translation;
+        if same {
+            entry.generation = generation;
+        }
+        same
     }
 
     /// Gives an entry a new translation, proved under `generation`.

@@ -1,7 +1,11 @@
-//! Things that controllers may want to hear of, and their messages.
+//! Events as messages to controllers.
 
 use crate::openflow::Version;
 use crate::openflow::action::TableId;
+use crate::openflow::encode;
+use crate::openflow::tell::{PacketIn, PacketInFormat as Format};
+use crate::table::{FlowEvent, Notice};
+use crate::worker::{Event, EventBody};
 
 /// How a packet-in is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,48 +18,94 @@ pub enum PacketInFormat {
     Nxt2,
 }
 
-/// One event.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// What the change that caused it was given as its origin; 0 if none did.
-    pub origin: u64,
-}
-
 impl Event {
-    /// `packet_in`, `flow_removed`, `flow_changed`, `port_error`.
+    /// `packet_in`, `flow_removed`, `flow_changed`, `table_status`, `port_error`.
     pub fn kind(&self) -> &'static str {
-        "port_error"
+        match &self.body {
+            EventBody::PacketIn(_) => "packet_in",
+            EventBody::Table(Notice::FlowRemoved { .. }) => "flow_removed",
+            EventBody::Table(Notice::FlowChanged { .. }) => "flow_changed",
+            EventBody::Table(_) => "table_status",
+            EventBody::PortError { .. } => "port_error",
+        }
     }
 
     /// The message's reason code, in OpenFlow 1.4's numbers.
     pub fn reason(&self) -> u8 {
-        0
+        match &self.body {
+            EventBody::PacketIn(packet) => packet.out.reason as u8,
+            EventBody::Table(Notice::FlowRemoved { reason, .. }) => *reason as u8,
+            EventBody::Table(Notice::FlowChanged { event, .. }) => match event {
+                FlowEvent::Added => 0,
+                FlowEvent::Deleted(_) => 1,
+                FlowEvent::Modified => 2,
+            },
+            // OFPTR_VACANCY_DOWN and OFPTR_VACANCY_UP.
+            EventBody::Table(Notice::Vacancy { down: true, .. }) => 3,
+            EventBody::Table(Notice::Vacancy { .. }) => 4,
+            EventBody::PortError { .. } => 0,
+        }
     }
 
     /// Table it came from; 255 if none.
     pub fn table(&self) -> TableId {
-        TableId(0xff)
+        match &self.body {
+            EventBody::PacketIn(packet) => packet.out.table,
+            EventBody::Table(
+                Notice::FlowRemoved { flow, .. } | Notice::FlowChanged { flow, .. },
+            ) => flow.table(),
+            EventBody::Table(Notice::Vacancy { table, .. }) => *table,
+            EventBody::PortError { .. } => TableId(0xff),
+        }
     }
 
     /// Cookie of the rule, or all ones.
     pub fn cookie(&self) -> u64 {
-        u64::MAX
+        match &self.body {
+            EventBody::PacketIn(packet) => packet.out.cookie,
+            EventBody::Table(
+                Notice::FlowRemoved { flow, .. } | Notice::FlowChanged { flow, .. },
+            ) => flow.cookie,
+            _ => u64::MAX,
+        }
     }
 
     /// Which connections a packet-in is for.
     pub fn controller(&self) -> u16 {
-        0
+        match &self.body {
+            EventBody::PacketIn(packet) => packet.out.controller,
+            _ => 0,
+        }
     }
 
-    /// The whole message for a session of `version`; empty for what is not told by OpenFlow.
-    pub fn encode(
-        &self,
-        version: Version,
-        xid: u32,
-        format: PacketInFormat,
-        max_len: u16,
-    ) -> Vec<u8> {
-        let _ = (version, xid, format, max_len);
-        Vec::new()
+    /// The whole message for a session of `version`; empty for what OpenFlow has no message for.
+    pub fn encode(&self, version: Version, xid: u32, format: PacketInFormat) -> Vec<u8> {
+        let mut out = Vec::new();
+        match &self.body {
+            EventBody::PacketIn(packet) => {
+                let told = PacketIn {
+                    reason: packet.out.reason as u8,
+                    table: packet.out.table,
+                    cookie: packet.out.cookie,
+                    metadata: &packet.metadata,
+                    data: &packet.data,
+                    total_len: packet.total_len,
+                    userdata: &packet.out.userdata,
+                    continuation: None,
+                };
+                let format = match format {
+                    PacketInFormat::Standard => Format::Standard,
+                    PacketInFormat::Nxt => Format::Nicira,
+                    PacketInFormat::Nxt2 => Format::Nicira2,
+                };
+                encode::packet_in(version, xid, format, &told, &mut out);
+            }
+            EventBody::Table(Notice::FlowRemoved { reason, flow }) => {
+                let nicira = version == Version::Of10 && format != PacketInFormat::Standard;
+                encode::flow_removed(version, xid, &flow.removed(*reason), nicira, &mut out);
+            }
+            _ => {}
+        }
+        out
     }
 }

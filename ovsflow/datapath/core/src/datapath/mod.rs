@@ -3,19 +3,41 @@
 //! [`Datapath`] owns the tables and the workers and is safe to call from any thread.  What a
 //! controller gets wrong comes back as OFPT_ERROR bytes; a [`Refusal`] is the caller's or the
 //! host's trouble.  Nothing here touches a packet's bytes.
+//!
+//! Counters live with the workers until somebody asks: each call that tells or changes rules
+//! first collects them, so that what it tells is exact.
 
+mod apply;
 mod event;
+mod json;
+mod packet_out;
+mod ports;
+mod query;
+mod settings;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod trace;
 mod view;
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use event::{Event, PacketInFormat};
+pub use event::PacketInFormat;
 pub use view::{MacRow, PortChange, PortNumbers, PortView, Setting};
 
-use crate::openflow::Version;
 use crate::packet::PortNo;
+use crate::port::MemoryPort;
 use crate::time::Now;
+use crate::worker::{self, Cell, Shared, Thread, Worker, tell};
+
+pub use crate::worker::Event;
+
+/// Longest time between two calls of [`Datapath::tick`], so that flows that were learned in between
+/// expire in time.
+const TICK_NS: u64 = 1_000_000_000;
 
 /// Why a call was refused.
 #[derive(Debug)]
@@ -28,144 +50,145 @@ pub enum Refusal {
     Host { name: String, error: io::Error },
 }
 
+/// What the front knows of a port beyond what the tables know.
+struct PortRecord {
+    options: BTreeMap<String, String>,
+    backend: String,
+    memory: Option<MemoryPort>,
+    /// The worker that receives from it.
+    worker: usize,
+}
+
 /// One switch's packets, tables, caches and ports.
 pub struct Datapath {
     name: String,
+    datapath_id: u64,
+    shared: Arc<Shared>,
+    cells: Vec<Arc<Cell>>,
+    threads: Mutex<Vec<Thread>>,
+    ports: Mutex<BTreeMap<PortNo, PortRecord>>,
 }
 
 impl Datapath {
     /// Makes an empty datapath with `workers` threads; with none, packets move in the caller's.
     pub fn new(name: &str, datapath_id: u64, workers: usize) -> Result<Self, Refusal> {
-        let _ = (datapath_id, workers);
+        let host = |error| Refusal::Host {
+            name: name.to_owned(),
+            error,
+        };
+        let shared = Arc::new(Shared::new().map_err(host)?);
+        let seed = RandomState::new();
+        let cells: Vec<_> = (0..workers.max(1))
+            .map(|index| Arc::new(Cell::new(Worker::new(shared.clone(), seed.hash_one(index)))))
+            .collect();
+        let threads = cells.iter().take(workers).enumerate().map(|(index, cell)| {
+            let name = format!("{name}-{index}");
+            worker::spawn(&name, cell.clone())
+        });
+        let threads = threads.collect::<io::Result<Vec<_>>>().map_err(host)?;
         Ok(Self {
             name: name.to_owned(),
+            datapath_id,
+            shared,
+            cells,
+            threads: Mutex::new(threads),
+            ports: Mutex::default(),
         })
-    }
-
-    /// Opens a port and starts to receive from it.
-    pub fn add_port(
-        &self,
-        number: PortNo,
-        name: &str,
-        kind: &str,
-        options: BTreeMap<String, String>,
-        now: Now,
-    ) -> Result<PortView, Refusal> {
-        let _ = (number, options, now);
-        let text = format!("{}: {name}: unknown port kind {kind:?}", self.name);
-        Err(Refusal::Usage(text))
-    }
-
-    /// Closes a port.
-    pub fn remove_port(&self, number: PortNo, now: Now) -> Result<(), Refusal> {
-        let _ = now;
-        Err(Refusal::NoSuchPort(number))
-    }
-
-    /// All ports, by number.
-    pub fn ports(&self) -> Vec<PortView> {
-        Vec::new()
-    }
-
-    /// Changes what is known of a port.
-    pub fn set_port(&self, number: PortNo, change: &PortChange) -> Result<PortView, Refusal> {
-        let _ = change;
-        Err(Refusal::NoSuchPort(number))
-    }
-
-    /// The numbers of every port, by port number.
-    pub fn port_counters(&self) -> Vec<PortNumbers> {
-        Vec::new()
-    }
-
-    /// Applies whole messages in order; returns OFPT_ERROR messages.
-    pub fn apply(
-        &self,
-        version: Version,
-        messages: &[u8],
-        now: Now,
-        atomic: bool,
-        origin: u64,
-    ) -> Vec<u8> {
-        let _ = (version, messages, now, atomic, origin);
-        Vec::new()
-    }
-
-    /// Answers one step of a multipart request; returns whole replies and the next cursor.
-    pub fn query(
-        &self,
-        version: Version,
-        request: &[u8],
-        now: Now,
-        cursor: u64,
-    ) -> (Vec<u8>, Option<u64>) {
-        let _ = (version, request, now, cursor);
-        (Vec::new(), None)
     }
 
     /// Lets a frame arrive at a port, as if its device had received it.
     pub fn execute(&self, port: PortNo, frame: &[u8], now: Now) -> Result<(), Refusal> {
-        let _ = (frame, now);
-        Err(Refusal::NoSuchPort(port))
-    }
-
-    /// Takes the frames that a memory port was given to send.
-    pub fn receive(&self, port: PortNo) -> Result<Vec<Vec<u8>>, Refusal> {
-        Err(Refusal::NoSuchPort(port))
+        let worker = match self.records().get(&port) {
+            Some(record) => record.worker,
+            None => return Err(Refusal::NoSuchPort(port)),
+        };
+        self.shared.saw(now);
+        let mut worker = self.cell(worker).visit();
+        let mut packet = worker.buffer();
+        packet.set_frame(frame);
+        worker.inject(port, packet, now);
+        Ok(())
     }
 
     /// Without workers: moves what is waiting at all ports; returns the number of packets.
     pub fn poll(&self, now: Now) -> usize {
-        let _ = now;
-        0
+        if !self.threads().is_empty() {
+            return 0;
+        }
+        self.cell(0).visit().poll(now)
     }
 
     /// Takes up to `limit` waiting events.
     pub fn events(&self, limit: usize) -> Vec<Event> {
-        let _ = limit;
-        Vec::new()
+        self.shared.events.take(limit)
     }
 
     /// A descriptor that is readable while events wait.
     pub fn event_fd(&self) -> i32 {
-        -1
+        self.shared.events.fd()
     }
 
     /// Expires flows and MAC addresses; returns when to call again.
     pub fn tick(&self, now: Now) -> Option<Now> {
-        let _ = now;
-        None
-    }
-
-    /// Changes settings.
-    pub fn configure(&self, settings: &[(String, Setting)]) -> Result<(), Refusal> {
-        match settings.first() {
-            None => Ok(()),
-            Some((name, _)) => Err(Refusal::Usage(format!("unknown setting {name}"))),
-        }
-    }
-
-    /// Walks the tables and tells the walk as JSON, with no effect on state.
-    pub fn trace(
-        &self,
-        matching: &[u8],
-        frame: Option<&[u8]>,
-        now: Now,
-    ) -> Result<String, Refusal> {
-        let _ = (matching, frame, now);
-        Ok("{}".to_owned())
-    }
-
-    /// Numbers of caches, drops, tables and workers as JSON.
-    pub fn statistics(&self) -> String {
-        "{}".to_owned()
+        self.shared.saw(now);
+        self.collect();
+        let mut notices = Vec::new();
+        let next = self.shared.write().pipeline.expire(now, &mut notices);
+        tell(&self.shared, notices, 0);
+        let latest = Now(now.0.saturating_add(TICK_NS));
+        Some(next.map_or(latest, |next| next.min(latest)))
     }
 
     /// What NORMAL has learned.
     pub fn mac_table(&self) -> Vec<MacRow> {
-        Vec::new()
+        self.collect();
+        let now = self.shared.now();
+        let state = self.shared.read();
+        let rows = state.pipeline.fdb().iter().map(|entry| {
+            let [_, _, address @ ..] = entry.mac.to_be_bytes();
+            MacRow {
+                port: entry.port,
+                vlan: entry.vlan,
+                address,
+                age_seconds: now.since(entry.seen).as_secs(),
+            }
+        });
+        rows.collect()
     }
 
     /// Stops the workers and closes all ports.
-    pub fn close(&self) {}
+    pub fn close(&self) {
+        self.threads().clear();
+        let numbers: Vec<PortNo> = self.records().keys().copied().collect();
+        for number in numbers {
+            // The port may have been removed by somebody else meanwhile.
+            let _ = self.remove_port(number, Now(0));
+        }
+    }
+
+    /// Gives the tables all counters that workers still hold.
+    fn collect(&self) {
+        for cell in &self.cells {
+            let mut worker = cell.visit();
+            worker.collect(&mut self.shared.write());
+        }
+    }
+
+    fn cell(&self, index: usize) -> &Cell {
+        self.cells.get(index).unwrap_or(&self.cells[0])
+    }
+
+    fn records(&self) -> MutexGuard<'_, BTreeMap<PortNo, PortRecord>> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<Thread>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Datapath {
+    fn drop(&mut self) {
+        self.close();
+    }
 }

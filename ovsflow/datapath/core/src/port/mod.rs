@@ -32,6 +32,7 @@ use std::os::fd::RawFd;
 pub use crate::packet::{Batch, Key, Local, Remote, TunnelConfig, VXLAN_PORT};
 pub use memory::MemoryPort;
 pub use open::{OpenError, OpenPort, PortFacts, SenderFactory, open};
+pub(crate) use sys::{Event, Poller, monotonic_now};
 
 use crate::error::DropCounters;
 use crate::packet::Pool;

@@ -118,6 +118,11 @@ impl Pipeline {
         self.rules.changes.anything();
     }
 
+    /// Something outside of the tables changed that every translation depends on.
+    pub fn settings_changed(&mut self) {
+        self.rules.changes.anything();
+    }
+
     /// Whether to leave a [`Notice::FlowChanged`] for every change of a rule.
     pub const fn set_monitored(&mut self, monitored: bool) {
         self.rules.monitored = monitored;

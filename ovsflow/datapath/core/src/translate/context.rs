@@ -1,5 +1,6 @@
 //! What a walk may look at besides the packet's key.
 
+use crate::flow::extract;
 use crate::table::Pipeline;
 
 /// What happens to fragments.
@@ -12,6 +13,16 @@ pub enum Fragments {
     Drop,
     /// The first fragment has its transport fields.
     NxMatch,
+}
+
+impl Fragments {
+    /// How a packet is read under this setting.
+    pub const fn on_extract(self) -> extract::Fragments {
+        match self {
+            Self::Normal | Self::Drop => extract::Fragments::Normal,
+            Self::NxMatch => extract::Fragments::NxMatch,
+        }
+    }
 }
 
 /// Settings that change what a walk decides.

@@ -3,18 +3,21 @@
 //! The fields that it copies have decided something, so one translation always learns one flow;
 //! that flow is added when the translation is made and refreshed as its packets are counted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Effect;
 use super::Observer;
 use super::fields::subfield_mask;
 use super::walk::Walk;
-use super::{Effect, LearnedFlow};
 use crate::flow::field::field;
 use crate::openflow::action::{
     Action, FieldValue, Instructions, Learn, LearnSource, LearnTarget, Subfield,
 };
 use crate::openflow::modify::{FlowMod, FlowModCommand, Match, flow_flags};
+use crate::openflow::tell::FlowFilter;
 use crate::packet::PortNo;
+use crate::table::{FlowCursor, Pipeline, RuleId};
+use crate::time::Now;
 
 /// learn flag: the learned flow reports its removal.
 const SEND_FLOW_REM: u16 = 1;
@@ -22,6 +25,78 @@ const SEND_FLOW_REM: u16 = 1;
 const WRITE_RESULT: u16 = 4;
 /// OFP_NO_BUFFER.
 const NO_BUFFER: u32 = 0xffff_ffff;
+
+/// A flow as a learn action makes it.
+#[derive(Debug)]
+pub struct LearnedFlow {
+    pub request: FlowMod,
+    /// Most flows that this cookie may have in the table, 0 for no limit.
+    pub limit: u32,
+    /// The rule that it became, once it did.
+    rule: Mutex<Option<RuleId>>,
+}
+
+impl PartialEq for LearnedFlow {
+    fn eq(&self, other: &Self) -> bool {
+        self.request == other.request && self.limit == other.limit
+    }
+}
+
+impl Eq for LearnedFlow {}
+
+impl LearnedFlow {
+    /// The rule that this became, if it is still what was learned.
+    pub fn rule(&self, pipeline: &Pipeline) -> Option<RuleId> {
+        let known = *self.rule.lock().unwrap_or_else(PoisonError::into_inner);
+        let flow = pipeline.flow(known?, Now(0))?;
+        (flow.instructions == self.request.instructions).then_some(flow.id)
+    }
+
+    /// Whether the flow is in its table.
+    pub fn is_known(&self, pipeline: &Pipeline) -> bool {
+        self.rule(pipeline).is_some()
+    }
+
+    /// Whether the limit allows one more flow.
+    pub fn has_room(&self, pipeline: &Pipeline) -> bool {
+        if self.limit == 0 {
+            return true;
+        }
+        let filter = FlowFilter {
+            cookie: self.request.cookie,
+            cookie_mask: u64::MAX,
+            matching: Match::default(),
+            ..self.filter()
+        };
+        let flows = pipeline.aggregate(&filter, Now(0)).flows;
+        flows < self.limit
+    }
+
+    /// Flows of the table that match no packet outside of the learned match.
+    fn filter(&self) -> FlowFilter {
+        FlowFilter {
+            table: self.request.table,
+            out_port: PortNo::ANY,
+            out_group: None,
+            cookie: 0,
+            cookie_mask: 0,
+            matching: self.request.matching.clone(),
+        }
+    }
+
+    /// Looks for the rule that the request made, to find it faster the next time.
+    pub fn find(&self, pipeline: &Pipeline) {
+        let (filter, start) = (self.filter(), FlowCursor::default());
+        let mut found = None;
+        pipeline.flows(&filter, start, usize::MAX, Now(0), &mut |id, flow| {
+            let request = &self.request;
+            if flow.priority == request.priority && *flow.matching == request.matching {
+                found = Some(id);
+            }
+        });
+        *self.rule.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    }
+}
 
 impl<O: Observer> Walk<'_, O> {
     pub(super) fn learn(&mut self, learn: &Learn) {
@@ -64,8 +139,13 @@ impl<O: Observer> Walk<'_, O> {
         self.observer
             .note(format_args!("learns a flow in table {}", request.table.0));
         let limit = learn.limit;
-        self.effects
-            .push(Effect::LearnFlow(Arc::new(LearnedFlow { request, limit })));
+        let rule = Mutex::new(None);
+        let flow = LearnedFlow {
+            request,
+            limit,
+            rule,
+        };
+        self.effects.push(Effect::LearnFlow(Arc::new(flow)));
     }
 }
 

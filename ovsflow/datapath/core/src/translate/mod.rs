@@ -28,23 +28,26 @@ mod normal;
 mod observer;
 mod output;
 mod provenance;
+mod trace;
 mod walk;
 
 use std::sync::Arc;
 
 pub use context::{Context, Fragments, Settings};
+pub use learn::LearnedFlow;
 pub use observer::{Observer, Silent};
+pub(crate) use output::METADATA_BITS;
+pub use trace::{Teller, TraceStep, TracedRule};
 
 use crate::action::DpAction;
 use crate::error::DropReason;
 use crate::flow::{FlowKey, FlowMask};
 use crate::openflow::action::{Action, GroupId, TableId};
-use crate::openflow::modify::FlowMod;
 use crate::packet::PortNo;
 use crate::table::RuleId;
 
 /// What a walk decided.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translation {
     /// What to do with the packet.
     pub actions: Arc<[DpAction]>,
@@ -82,14 +85,6 @@ pub enum Effect {
     LearnFlow(Arc<LearnedFlow>),
     /// A rule's timeouts shrink because a TCP FIN or RST passed.
     FinTimeout { rule: RuleId, idle: u16, hard: u16 },
-}
-
-/// A flow as a learn action makes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LearnedFlow {
-    pub request: FlowMod,
-    /// Most flows that the learning rule may have made, 0 for no limit.
-    pub limit: u32,
 }
 
 /// A set of table numbers.

@@ -8,10 +8,10 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use super::check;
 
 /// A flag with a descriptor that is readable while it is raised.
-pub(in crate::port) struct Event(File);
+pub(crate) struct Event(File);
 
 impl Event {
-    pub(in crate::port) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: the call takes no pointer; the new descriptor is owned by nobody else.
         let fd = unsafe {
             let fd = check(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?;
@@ -20,12 +20,12 @@ impl Event {
         Ok(Self(File::from(fd)))
     }
 
-    pub(in crate::port) fn raise(&self) {
+    pub(crate) fn raise(&self) {
         // Fails only when the counter is at its maximum: the flag is raised then.
         let _ = (&self.0).write(&1_u64.to_ne_bytes());
     }
 
-    pub(in crate::port) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         // Fails only when the flag was not raised.
         let _ = (&self.0).read(&mut [0; 8]);
     }
@@ -38,10 +38,10 @@ impl AsRawFd for Event {
 }
 
 /// A descriptor that is readable while any of those added to it is.
-pub(in crate::port) struct Poller(OwnedFd);
+pub(crate) struct Poller(OwnedFd);
 
 impl Poller {
-    pub(in crate::port) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: the call takes no pointer; the new descriptor is owned by nobody else.
         let fd = unsafe {
             let fd = check(libc::epoll_create1(libc::EPOLL_CLOEXEC))?;
@@ -51,7 +51,7 @@ impl Poller {
     }
 
     /// Watches `fd` for input; it leaves the set when it is closed.
-    pub(in crate::port) fn add(&self, fd: RawFd) -> io::Result<()> {
+    pub(crate) fn add(&self, fd: RawFd) -> io::Result<()> {
         let mut event = libc::epoll_event {
             events: libc::EPOLLIN as u32,
             u64: 0,
@@ -68,9 +68,8 @@ impl Poller {
         check(result).map(|_| ())
     }
 
-    /// Waits for input, at most `milliseconds`; returns whether there is some.
-    #[cfg(test)]
-    pub(in crate::port) fn wait(&self, milliseconds: i32) -> io::Result<bool> {
+    /// Waits for input, at most `milliseconds` (-1: for ever); returns whether there is some.
+    pub(crate) fn wait(&self, milliseconds: i32) -> io::Result<bool> {
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         // SAFETY: room for the one event asked for is passed.
         let result =

@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "system calls; each block says why it is sound")]
 
 mod address;
+mod clock;
 mod control;
 mod device;
 mod event;
@@ -16,9 +17,11 @@ mod socket;
 mod tun;
 
 pub(super) use address::{Address, LinkAddress};
+pub(crate) use clock::monotonic_now;
 pub(super) use control::{Control, int_value};
 pub(super) use device::Device;
-pub(super) use event::{Event, Poller, Timer};
+pub(super) use event::Timer;
+pub(crate) use event::{Event, Poller};
 pub(super) use ingress::IngressBlock;
 pub(super) use messages::{Inbox, Incoming, Outgoing, VNET_HEADER, send_messages};
 pub(super) use socket::Socket;

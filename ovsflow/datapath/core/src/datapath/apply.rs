@@ -1,0 +1,218 @@
+//! Messages that change the tables, applied in order; errors as messages to send back.
+
+use super::Datapath;
+use crate::error::{OfError, OfResult};
+use crate::openflow::Version;
+use crate::openflow::decode::{self, Context};
+use crate::openflow::error::{self, encode_error};
+use crate::openflow::modify::PacketOut;
+use crate::table::{Change, Notice};
+use crate::time::Now;
+use crate::worker::{Writing, tell};
+
+/// Length of a message's header.
+const HEADER: usize = 8;
+
+/// A message, decoded.
+enum Request {
+    Change(Change),
+    Table(crate::openflow::modify::TableMod),
+    PacketOut(Box<PacketOut>),
+}
+
+impl Datapath {
+    /// Applies whole messages in order; returns OFPT_ERROR messages.
+    ///
+    /// `atomic`: all or nothing; packet-outs run after everything else then.
+    pub fn apply(
+        &self,
+        version: Version,
+        messages: &[u8],
+        now: Now,
+        atomic: bool,
+        origin: u64,
+        context: &Context,
+    ) -> Vec<u8> {
+        self.shared.saw(now);
+        self.collect();
+        let context = Context {
+            compat: self.decode_compat(),
+            ..*context
+        };
+        let mut slice = Slice {
+            datapath: self,
+            version,
+            context: &context,
+            now,
+            origin,
+            errors: Vec::new(),
+            notices: Vec::new(),
+        };
+        if atomic {
+            slice.apply_atomic(messages);
+        } else {
+            slice.apply_each(messages);
+        }
+        tell(&self.shared, slice.notices, origin);
+        slice.errors
+    }
+}
+
+/// One call of [`Datapath::apply`].
+struct Slice<'a> {
+    datapath: &'a Datapath,
+    version: Version,
+    context: &'a Context,
+    now: Now,
+    origin: u64,
+    errors: Vec<u8>,
+    notices: Vec<Notice>,
+}
+
+impl<'a> Slice<'a> {
+    /// Message by message, under as few locks as packet-outs allow.
+    fn apply_each(&mut self, messages: &[u8]) {
+        let shared = &self.datapath.shared;
+        let mut tables: Option<Writing<'a>> = None;
+        for message in split(messages) {
+            let applied = self.decode(message).and_then(|request| match request {
+                Request::Change(change) => {
+                    let tables = tables.get_or_insert_with(|| shared.write());
+                    self.change(tables, &change)
+                }
+                Request::Table(request) => {
+                    let tables = tables.get_or_insert_with(|| shared.write());
+                    tables.pipeline.table_mod(&request)
+                }
+                Request::PacketOut(packet_out) => {
+                    // Packets see all changes before them: the tables must be free for the walk.
+                    tables = None;
+                    self.datapath.packet_out(&packet_out, self.now)
+                }
+            });
+            if let Err(error) = applied {
+                encode_error(self.version, error, message, &mut self.errors);
+            }
+        }
+    }
+
+    fn change(&mut self, tables: &mut Writing<'_>, change: &Change) -> OfResult<()> {
+        let (now, notices) = (self.now, &mut self.notices);
+        let pipeline = &mut tables.pipeline;
+        match change {
+            Change::Flow(request) => pipeline.flow_mod(request, now, notices),
+            Change::Group(request) => pipeline.group_mod(request, now, notices),
+            Change::Meter(request) => pipeline.meter_mod(request, now, notices),
+        }
+    }
+
+    /// All or nothing; the first error is the only one.
+    fn apply_atomic(&mut self, messages: &[u8]) {
+        let mut changes = Vec::new();
+        let mut requests = Vec::new();
+        let mut afterwards = Vec::new();
+        for message in split(messages) {
+            match self.decode(message) {
+                Err(error) => return self.refuse(error, message),
+                Ok(Request::Change(change)) => {
+                    changes.push(change);
+                    requests.push(message);
+                }
+                Ok(other) => afterwards.push((other, message)),
+            }
+        }
+        let mut tables = self.datapath.shared.write();
+        let applied = tables
+            .pipeline
+            .apply_atomic(&changes, self.now, &mut self.notices);
+        if let Err((index, error)) = applied {
+            let message = requests.get(index).copied().unwrap_or_default();
+            return self.refuse(error, message);
+        }
+        drop(tables);
+        for (request, message) in afterwards {
+            let applied = match request {
+                Request::Change(_) => Ok(()),
+                Request::Table(request) => {
+                    self.datapath.shared.write().pipeline.table_mod(&request)
+                }
+                Request::PacketOut(packet_out) => self.datapath.packet_out(&packet_out, self.now),
+            };
+            if let Err(error) = applied {
+                self.refuse(error, message);
+            }
+        }
+    }
+
+    fn refuse(&mut self, error: OfError, message: &[u8]) {
+        encode_error(self.version, error, message, &mut self.errors);
+    }
+
+    fn decode(&self, message: &[u8]) -> OfResult<Request> {
+        let (version, context) = (self.version, self.context);
+        let change = match kind(self.version, message)? {
+            Kind::FlowMod => Change::Flow(decode::flow_mod(version, message, context)?),
+            Kind::GroupMod => Change::Group(decode::group_mod(version, message, context)?),
+            Kind::MeterMod => Change::Meter(decode::meter_mod(version, message, context)?),
+            Kind::TableMod => {
+                return decode::table_mod(version, message, context).map(Request::Table);
+            }
+            Kind::PacketOut => {
+                let packet_out = decode::packet_out(version, message, context)?;
+                return Ok(Request::PacketOut(Box::new(packet_out)));
+            }
+        };
+        Ok(Request::Change(change))
+    }
+}
+
+enum Kind {
+    FlowMod,
+    GroupMod,
+    MeterMod,
+    TableMod,
+    PacketOut,
+}
+
+/// What a message is, by its type and, for an experimenter's, its subtype.
+fn kind(version: Version, message: &[u8]) -> OfResult<Kind> {
+    /// NXT_FLOW_MOD and NXT_GROUP_MOD.
+    const NXT_FLOW_MOD: u32 = 13;
+    const NXT_GROUP_MOD: u32 = 31;
+    let number = |at: usize| {
+        let bytes = message.get(at..at + 4)?;
+        Some(u32::from_be_bytes(bytes.try_into().ok()?))
+    };
+    let newer = version > Version::Of10;
+    Ok(match message.get(1) {
+        Some(13) => Kind::PacketOut,
+        Some(14) => Kind::FlowMod,
+        Some(15) if newer => Kind::GroupMod,
+        Some(17) if newer => Kind::TableMod,
+        Some(29) if newer => Kind::MeterMod,
+        Some(4) => match (number(HEADER), number(HEADER + 4)) {
+            (Some(error::NICIRA), Some(NXT_FLOW_MOD)) => Kind::FlowMod,
+            (Some(error::NICIRA), Some(NXT_GROUP_MOD)) => Kind::GroupMod,
+            (Some(error::NICIRA), _) => return Err(error::BAD_EXP_TYPE),
+            _ => return Err(error::BAD_EXPERIMENTER),
+        },
+        _ => return Err(error::BAD_REQUEST_TYPE),
+    })
+}
+
+/// The messages in `bytes`, by their length fields.  What is cut short comes as it is.
+fn split(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let len = match bytes.get(2..4) {
+            Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
+            _ => bytes.len(),
+        };
+        let len = len.max(HEADER).min(bytes.len());
+        let (message, rest) = bytes.split_at(len);
+        bytes = rest;
+        Some(message)
+    })
+}

@@ -1,1 +1,0 @@
-//! Threads, and the journey of a batch from ports through the cache to ports.

@@ -1,0 +1,246 @@
+//! The journey of one batch: look up, group by translation, run.
+
+use std::sync::Arc;
+
+use super::{MAX_RECIRCULATIONS, Worker};
+use crate::cache::{Cache, CompactKey, NONE, Probe};
+use crate::error::DropReason;
+use crate::execute;
+use crate::flow::extract::{Depth, extract};
+use crate::flow::slot;
+use crate::packet::{Batch, Packet};
+use crate::translate::{self, Translation};
+use crate::worker::shared::State;
+
+/// The hash of a frame shorter than an Ethernet header.
+const RUNT: u64 = 0;
+
+/// Packets of one batch that share a translation.
+#[derive(Debug, Default)]
+struct Group {
+    entry: u32,
+    bytes: u64,
+    packets: Batch,
+}
+
+/// The groups of the present batch; their buffers are kept from batch to batch.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    groups: Vec<Group>,
+    open: usize,
+}
+
+impl Groups {
+    /// Opens a group for `entry`; returns its number.
+    #[inline]
+    fn open(&mut self, entry: u32) -> u32 {
+        if self.open == self.groups.len() {
+            self.groups.push(Group::default());
+        }
+        self.groups[self.open].entry = entry;
+        self.open += 1;
+        self.open as u32 - 1
+    }
+
+    #[inline]
+    fn add(&mut self, group: u32, packet: Box<Packet>) {
+        let group = &mut self.groups[group as usize];
+        group.bytes += packet.len() as u64;
+        group.packets.push(packet);
+    }
+}
+
+impl Worker {
+    /// Takes all packets of `batch` on their journey, up to the ports' queues.
+    pub(super) fn process(&mut self, batch: &mut Batch) {
+        self.batches += 1;
+        self.packets += batch.len() as u64;
+        if self.shared.generation() != self.generation {
+            self.refresh();
+        }
+        self.look_up(batch);
+        if !self.missed.is_empty() {
+            self.translate_missed();
+        }
+        self.run_groups();
+        if !self.due.is_empty() {
+            self.apply_effects();
+        }
+        self.recirculate();
+    }
+
+    /// Takes over what changed with the tables.
+    pub(super) fn refresh(&mut self) {
+        let shared = self.shared.clone();
+        let state = shared.read();
+        self.generation = state.generation();
+        self.fragments = state.settings.fragments;
+        self.cache.set_active_mask(state.pipeline.active_mask());
+        let meters = state.pipeline.meters();
+        self.outlet.meters = meters.map(|meter| (meter.id, meter.clone())).collect();
+    }
+
+    /// Groups the packets whose translation is known and sets the others aside.
+    fn look_up(&mut self, batch: &mut Batch) {
+        if self.compact.len() < batch.len() {
+            self.compact.resize(batch.len(), CompactKey::default());
+        }
+        let layout = self.cache.layout();
+        let (depth, fragments) = (layout.depth(), self.fragments.on_extract());
+        for (packet, compact) in batch.iter().zip(&mut self.compact) {
+            let whole = extract(packet, depth, fragments, &mut self.key);
+            layout.compact(&self.key, compact);
+            if !whole {
+                // A runt is no kind of packet: it is told apart when it is missed.
+                compact.hash = RUNT;
+            }
+        }
+        for (packet, compact) in batch.drain(..).zip(&self.compact) {
+            match self.cache.probe(compact, self.generation) {
+                Probe::Hit(entry) if compact.hash != RUNT => {
+                    self.cache.counters.hits += 1;
+                    add_to_group(&mut self.cache, &mut self.groups, entry, packet);
+                }
+                _ => self.missed.push(packet),
+            }
+        }
+    }
+
+    /// Finds out what to do with the packets that were set aside, under one read lock.
+    fn translate_missed(&mut self) {
+        let shared = self.shared.clone();
+        let state = shared.read();
+        let mut missed = std::mem::take(&mut self.missed);
+        for packet in missed.drain(..) {
+            if !extract(
+                &packet,
+                Depth::All,
+                self.fragments.on_extract(),
+                &mut self.key,
+            ) {
+                self.outlet.lose(DropReason::Malformed, packet);
+                continue;
+            }
+            let entry = self.entry_for_key(&state);
+            add_to_group(&mut self.cache, &mut self.groups, entry, packet);
+        }
+        self.missed = missed;
+    }
+
+    /// The cache entry for the worker's key, proved under the tables' present generation.
+    fn entry_for_key(&mut self, state: &State) -> u32 {
+        let generation = state.generation();
+        let mut compact = CompactKey::default();
+        self.cache.layout().compact(&self.key, &mut compact);
+        let stale = match self.cache.probe(&compact, generation) {
+            // An earlier packet of this batch was of the same kind.
+            Probe::Hit(entry) => {
+                self.cache.counters.hits += 1;
+                return entry;
+            }
+            Probe::Stale(entry) => Some(entry),
+            Probe::Miss => None,
+        };
+        let translation = translate::translate(&state.context(), &self.key);
+        if !self.cache.covers(&translation.mask) {
+            self.run_groups();
+            self.cache.cover(&translation.mask);
+            self.cache.layout().compact(&self.key, &mut compact);
+            self.cache.counters.misses += 1;
+            return self.remember(&compact, translation, generation);
+        }
+        let Some(entry) = stale else {
+            self.cache.counters.misses += 1;
+            return self.remember(&compact, translation, generation);
+        };
+        self.cache.counters.stale += 1;
+        if self.cache.entry(entry).group != NONE {
+            self.run_groups();
+        }
+        if self.cache.confirm(entry, &translation, generation) {
+            let translation = &self.cache.entry(entry).translation;
+            if !translation.effects.is_empty() {
+                self.due.push(translation.clone());
+            }
+        } else {
+            let translation = self.due_if_effective(translation);
+            self.cache.replace(entry, translation, generation);
+        }
+        entry
+    }
+
+    /// Adds an entry to the cache.
+    fn remember(&mut self, key: &CompactKey, translation: Translation, generation: u64) -> u32 {
+        if self.cache.is_busy(key) {
+            // The entry that gives way may have packets of this batch in its group.
+            self.run_groups();
+        }
+        let translation = self.due_if_effective(translation);
+        self.cache
+            .insert(key, translation, generation, self.outlet.now)
+    }
+
+    fn due_if_effective(&mut self, translation: Translation) -> Arc<Translation> {
+        let translation = Arc::new(translation);
+        if !translation.effects.is_empty() {
+            self.due.push(translation.clone());
+        }
+        translation
+    }
+
+    /// Counts each group and runs it through its translation's list.
+    pub(super) fn run_groups(&mut self) {
+        for group in &mut self.groups.groups[..self.groups.open] {
+            let (entry, packets) = (group.entry, group.packets.len() as u64);
+            self.cache
+                .count(entry, packets, group.bytes, self.outlet.now);
+            group.bytes = 0;
+            let entry = self.cache.entry_mut(entry);
+            entry.group = NONE;
+            execute::execute_batch(
+                &entry.translation.actions,
+                &mut group.packets,
+                &mut self.outlet,
+            );
+        }
+        self.groups.open = 0;
+    }
+
+    /// Takes packets that were frozen on their next journey, each on its own.
+    pub(super) fn recirculate(&mut self) {
+        for _ in 0..MAX_RECIRCULATIONS {
+            if self.outlet.recirculated.is_empty() {
+                return;
+            }
+            let shared = self.shared.clone();
+            let state = shared.read();
+            let frozen = std::mem::take(&mut self.outlet.recirculated);
+            for (id, packet) in frozen {
+                let fragments = self.fragments.on_extract();
+                if !extract(&packet, Depth::All, fragments, &mut self.key) {
+                    self.outlet.lose(DropReason::Malformed, packet);
+                    continue;
+                }
+                self.key.set(slot::RECIRC_ID, u128::from(id));
+                let entry = self.entry_for_key(&state);
+                add_to_group(&mut self.cache, &mut self.groups, entry, packet);
+            }
+            drop(state);
+            self.run_groups();
+            self.apply_effects();
+        }
+        for (_, packet) in std::mem::take(&mut self.outlet.recirculated) {
+            self.outlet.lose(DropReason::RecursionTooDeep, packet);
+        }
+    }
+}
+
+/// Adds a packet to the group of its entry.
+#[inline]
+fn add_to_group(cache: &mut Cache, groups: &mut Groups, entry: u32, packet: Box<Packet>) {
+    let slot = cache.entry_mut(entry);
+    if slot.group == NONE {
+        slot.group = groups.open(entry);
+    }
+    groups.add(slot.group, packet);
+}
