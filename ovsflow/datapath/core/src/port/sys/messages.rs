@@ -29,6 +29,8 @@ struct Slot {
 
 /// Room for datagrams to be received into.
 pub(in crate::port) struct Inbox {
+    /// Empty packets; those that came from the pool last, and are still in the processor's cache, stand
+    /// last and are filled first.
     packets: Batch,
     slots: Vec<Slot>,
     vnet: bool,
@@ -81,8 +83,14 @@ impl Inbox {
             other => other?,
         };
         self.ask = (2 * received).clamp(FEWEST, BATCH_SIZE);
-        let taken = self.packets.drain(..received);
-        for (mut packet, slot) in taken.zip(&self.slots) {
+        let spare = self.packets.len().saturating_sub(received + self.ask);
+        self.packets
+            .drain(..spare)
+            .for_each(|packet| pool.give(packet));
+        for slot in self.slots.iter().take(received) {
+            let Some(mut packet) = self.packets.pop() else {
+                break;
+            };
             packet.set_len(slot.len);
             let incoming = Incoming {
                 packet,
@@ -101,7 +109,7 @@ impl Inbox {
         let mut iovecs = [const { MaybeUninit::<[libc::iovec; 2]>::uninit() }; BATCH_SIZE];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH_SIZE];
         let skip = usize::from(!self.vnet);
-        let each = self.packets.iter_mut().zip(&mut self.slots);
+        let each = self.packets.iter_mut().rev().zip(&mut self.slots);
         for ((packet, slot), (iovec, header)) in
             each.zip(iovecs.iter_mut().zip(&mut headers)).take(ask)
         {
