@@ -10,6 +10,8 @@ pub mod encode;
 pub mod error;
 pub mod modify;
 pub mod tell;
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, Instructions};
 

@@ -211,10 +211,6 @@ impl Writer<'_> {
     fn set_field(&mut self, write: &FieldValue) {
         let row = field(write.field);
         let is_whole = write.mask == row.legal;
-        if self.is_10() && write.field == field::METADATA {
-            nicira::write_metadata(write.value as u64, write.mask as u64, self.out);
-            return;
-        }
         if self.is_10() && is_whole && self.legacy(write) {
             return;
         }
@@ -270,7 +266,7 @@ impl Writer<'_> {
         let long_header = row.header(1).is_none_or(|header| header >> 32 != 0);
         let contiguous = {
             let shifted = write.mask >> write.mask.trailing_zeros().min(127);
-            shifted & (shifted + 1) == 0
+            shifted & shifted.wrapping_add(1) == 0
         };
         let len = write.mask.count_ones();
         if long_header || !contiguous || len > 64 || len == 0 || row.format == Format::Port16 {

@@ -1,9 +1,10 @@
 //! Instructions; on OpenFlow 1.0, the actions that come nearest.
 
 use super::action::actions;
-use super::nicira::write_metadata;
+use super::nicira::{begin, end};
+use crate::flow::field::METADATA;
 use crate::openflow::Version;
-use crate::openflow::action::{Action, Instructions};
+use crate::openflow::action::{Action, FieldValue, Instructions};
 use crate::openflow::codec::{patch_len, put_zeros, put16, put32, put64};
 
 /// Appends instructions in the order of their execution.  `has_vlan`: see [`actions`].
@@ -19,8 +20,24 @@ pub fn instructions(version: Version, all: &Instructions, has_vlan: bool, out: &
 
 fn instructions_10(all: &Instructions, has_vlan: bool, out: &mut Vec<u8>) {
     actions(Version::Of10, &all.apply, has_vlan, out);
-    if let Some((value, mask)) = all.metadata {
-        write_metadata(value, mask, out);
+    match all.metadata {
+        // Nicira's action must be the last one.
+        Some((value, mask)) if all.goto.is_none() => {
+            let start = begin(out, 22);
+            put_zeros(out, 6);
+            put64(out, value);
+            put64(out, mask);
+            end(out, start);
+        }
+        Some((value, mask)) => {
+            let write = Action::SetField(FieldValue {
+                field: METADATA,
+                value: value.into(),
+                mask: mask.into(),
+            });
+            actions(Version::Of10, &[write], has_vlan, out);
+        }
+        None => {}
     }
     if let Some(table) = all.goto {
         let resubmit = Action::Resubmit {

@@ -135,15 +135,6 @@ pub(super) fn reg_move(source: Subfield, target: Subfield, out: &mut Vec<u8>) {
     end(out, start);
 }
 
-/// NXAST_WRITE_METADATA.
-pub(super) fn write_metadata(value: u64, mask: u64, out: &mut Vec<u8>) {
-    let start = begin(out, 22);
-    put_zeros(out, 6);
-    put64(out, value);
-    put64(out, mask);
-    end(out, start);
-}
-
 fn stack(subtype: u16, bits: Subfield, out: &mut Vec<u8>) {
     let start = begin(out, subtype);
     put16(out, bits.start.into());

@@ -141,7 +141,10 @@ fn metadata(key: &FlowKey) -> Match {
         let pipeline = (5..=11).contains(&row.slot.word)
             || row.slot == slot::PKT_MARK
             || row.slot.word >= slot::METADATA.word;
-        let told = pipeline && row.slot != slot::ACTSET_OUTPUT && row.slot != slot::CONJ_ID;
+        // Registers are told one by one, not as the pairs and quads that they also form.
+        let wide = row.slot.word >= slot::FIRST_REGISTER_WORD && row.bits > 32;
+        let internal = row.slot == slot::ACTSET_OUTPUT || row.slot == slot::CONJ_ID;
+        let told = pipeline && !wide && !internal;
         if !told || row.headers.is_empty() || row.read(key) == 0 {
             continue;
         }

@@ -1,7 +1,7 @@
 //! Tables in replies.  Sources: OpenFlow 1.0.1 §5.3.5, 1.3.5 §7.3.5.4 and 5, 1.4.1 §7.3.5.5.
 
 use super::put_name;
-use crate::flow::field::{FIELDS, Settable};
+use crate::flow::field::{FIELDS, Field, IN_PORT_OXM, Settable};
 use crate::openflow::Version;
 use crate::openflow::codec::{pad8, patch_len, put_zeros, put16, put32, put64};
 use crate::openflow::tell::{TableDesc, TableFeatures, TableStats};
@@ -92,7 +92,7 @@ fn properties(version: Version, features: &TableFeatures, out: &mut Vec<u8>) {
     property(6, out, write);
     property(8, out, |out| field_ids(version, true, |_| true, out));
     property(10, out, |out| field_ids(version, false, |_| true, out));
-    let settable = |s: Settable| s != Settable::No;
+    let settable = |f: &Field| f.settable != Settable::No && f.id != IN_PORT_OXM;
     let fields = |out: &mut Vec<u8>| field_ids(version, false, settable, out);
     property(12, out, fields);
     property(14, out, fields);
@@ -110,14 +110,14 @@ fn types(numbers: &[u16], out: &mut Vec<u8>) {
     }
 }
 
-/// Headers of the fields whose `settable` fulfils `wanted`.
+/// Headers of the fields that are `wanted`.
 fn field_ids(
     version: Version,
     tell_masks: bool,
-    wanted: impl Fn(Settable) -> bool,
+    wanted: impl Fn(&Field) -> bool,
     out: &mut Vec<u8>,
 ) {
-    for field in FIELDS.iter().filter(|field| wanted(field.settable)) {
+    for field in FIELDS.iter().filter(|field| wanted(field)) {
         if super::matching::is_alias(version, field) {
             continue;
         }
