@@ -44,6 +44,7 @@ _ASYNC_13_KINDS = (1, 0, 3, 2, 5, 4)
 _BAD_ROLE = (int(ErrorType.ROLE_REQUEST_FAILED), 2)
 _BAD_PROPERTY_TYPE = (int(ErrorType.BAD_PROPERTY), 0)
 _BAD_PROPERTY_LEN = (int(ErrorType.BAD_PROPERTY), 1)
+_ASYNC_EXPERIMENTER = (0xFFFE, 0xFFFF)
 _LAST_ASYNC = AsyncProperty.CONT_STATUS_PRIMARY
 
 
@@ -338,10 +339,12 @@ class AsyncMask:
     Attributes:
         kind: An `AsyncProperty`: the message, and the role in which the mask holds.
         mask: Bit N stands for reason N.
+        data: What follows the type of an experimenter's property, whose mask is 0.
     """
 
     kind: int
-    mask: int
+    mask: int = 0
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,7 +454,9 @@ def decode_masks13(data: bytes) -> tuple[AsyncMask, ...]:
 
 def encode_masks(masks: Sequence[AsyncMask]) -> bytes:
     """OpenFlow 1.4's properties."""
-    return b"".join(encode_property(item.kind, unsigned(item.mask, 4, "mask")) for item in masks)
+    return b"".join(
+        encode_property(item.kind, item.data or unsigned(item.mask, 4, "mask")) for item in masks
+    )
 
 
 def decode_masks(data: bytes) -> tuple[AsyncMask, ...]:
@@ -462,6 +467,9 @@ def decode_masks(data: bytes) -> tuple[AsyncMask, ...]:
     """
     found = []
     for item in decode_properties(data, "asynchronous configuration"):
+        if item.kind in _ASYNC_EXPERIMENTER:
+            found.append(AsyncMask(item.kind, data=item.data))
+            continue
         if item.kind > _LAST_ASYNC:
             raise fault(_BAD_PROPERTY_TYPE, f"unknown asynchronous property {item.kind}")
         if len(item.data) != 4:

@@ -27,7 +27,8 @@ NW_SRC_SHIFT = 8
 NW_DST_SHIFT = 14
 DL_VLAN_PCP = 1 << 20
 NW_TOS = 1 << 21
-ALL = (1 << 22) - 1
+ALL = (1 << 22) - 1 & ~(0x1F << NW_SRC_SHIFT) & ~(0x1F << NW_DST_SHIFT)
+"""Everything wildcarded; an address has 32 bits to ignore, though its counter goes to 63."""
 
 NO_VLAN = 0xFFFF
 """OFP_VLAN_NONE."""

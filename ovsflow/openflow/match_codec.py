@@ -222,15 +222,20 @@ def _check_item(field: Field, tlv: Tlv) -> None:
         raise fault(BAD_VALUE, f"nw_tos {tlv.value:#x} has ECN bits")
 
 
-def encode_tlvs(match: Match, version: int) -> bytes:
+def encode_tlvs(match: Match, version: int, *, flow: bool = True) -> bytes:
     """Writes the TLVs of a match, in the headers that `version` uses (1.0: NXM).
+
+    Args:
+        match: What to write.
+        version: Wire version.
+        flow: Whether it is a flow's match, where prerequisites must come first.
 
     Raises:
         EncodeError: A field is unknown, or the version has no way to say it.
     """
     items = _for_version(match, version)
     data = b""
-    for item in _in_order(items):
+    for item in _in_order(items) if flow else items:
         field = by_name(item.name)
         if field is None:
             raise EncodeError(f"there is no field {item.name}")
@@ -246,7 +251,9 @@ def encode_nxm(match: Match, version: int, cookie: int = 0, cookie_mask: int = 0
     data = encode_tlvs(match, version)
     if cookie_mask:
         mask = None if cookie_mask == 0xFFFFFFFFFFFFFFFF else cookie_mask
-        data += header_bytes(COOKIE_HEADER, mask is not None) + unsigned(cookie, 8, "cookie")
+        data += header_bytes(COOKIE_HEADER, mask is not None) + unsigned(
+            cookie & cookie_mask, 8, "cookie"
+        )
         data += b"" if mask is None else unsigned(mask, 8, "cookie mask")
     return data
 
@@ -329,9 +336,9 @@ def _vlan_oxm(items: list[MatchField]) -> list[MatchField]:
     return out
 
 
-def encode_match(match: Match, version: int) -> bytes:
+def encode_match(match: Match, version: int, *, flow: bool = True) -> bytes:
     """An ofp_match of type OFPMT_OXM with its padding (OpenFlow 1.2 and later)."""
-    tlvs = encode_tlvs(match, version)
+    tlvs = encode_tlvs(match, version, flow=flow)
     length = 4 + len(tlvs)
     return unsigned(_OXM, 2, "type") + unsigned(length, 2, "match length") + tlvs + padding(length)
 

@@ -157,6 +157,7 @@ def _read_controller(data: bytes, version: int, nested: Nested) -> act.Action:
 
 
 _CONTROLLER2_SIZES = {0: 2, 1: 2, 2: 1, 4: 0, 5: 4}
+"""Bytes that count in a property of the controller action; what follows them is padding."""
 
 
 def _read_controller2(data: bytes, version: int, nested: Nested) -> act.Action:
@@ -166,12 +167,13 @@ def _read_controller2(data: bytes, version: int, nested: Nested) -> act.Action:
     for item in decode_properties(data[6:], "controller action"):
         if item.kind == 3:
             userdata = item.data
-        elif _CONTROLLER2_SIZES.get(item.kind) == len(item.data):
-            numbers[item.kind] = int.from_bytes(item.data, "big")
-        elif item.kind in _CONTROLLER2_SIZES:
+        elif item.kind not in _CONTROLLER2_SIZES:
+            raise fault((14, 0), f"unknown property {item.kind} of a controller action")
+        elif len(item.data) < _CONTROLLER2_SIZES[item.kind]:
             raise fault((14, 1), f"property {item.kind} of {len(item.data)} bytes")
         else:
-            raise fault((14, 0), f"unknown property {item.kind} of a controller action")
+            size = _CONTROLLER2_SIZES[item.kind]
+            numbers[item.kind] = int.from_bytes(item.data[:size], "big")
     return act.Controller(
         numbers[0], numbers[1], numbers[2], userdata, 4 in numbers, numbers.get(5)
     )
@@ -184,9 +186,9 @@ def _write_controller(action: act.Action, nested: NestedEncoder) -> tuple[int, b
         return 20, pack(_CONTROLLER, "controller", *numbers)
     data = bytes(6)
     if action.max_len != NO_MAX_LEN:
-        data += encode_property(0, unsigned(action.max_len, 2, "max_len"))
+        data += encode_property(0, unsigned(action.max_len, 2, "max_len") + bytes(2))
     if action.controller:
-        data += encode_property(1, unsigned(action.controller, 2, "controller id"))
+        data += encode_property(1, unsigned(action.controller, 2, "controller id") + bytes(2))
     if action.reason != 1:
         data += encode_property(2, unsigned(action.reason, 1, "reason"))
     if action.userdata is not None:

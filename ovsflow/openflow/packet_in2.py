@@ -83,7 +83,7 @@ def encode_packet_in2(
     if packet.cookie != _NO_COOKIE:
         data += encode_property(_COOKIE, bytes(4) + unsigned(packet.cookie, 8, "cookie"))
     data += encode_property(_REASON, unsigned(packet.reason, 1, "reason"))
-    data += encode_property(_METADATA, encode_tlvs(packet.match, version))
+    data += encode_property(_METADATA, encode_tlvs(packet.match, version, flow=False))
     if packet.userdata is not None:
         data += encode_property(_USERDATA, packet.userdata)
     if packet.continuation is not None:

@@ -101,7 +101,7 @@ class PacketIn(Body):
         if self.form == PacketInFormat.NXT_PACKET_IN2:
             properties = encode_packet_in2(self, version, self.total_len, self.buffer_id)
             return _NXT_PACKET_IN2_TYPE, properties
-        tlvs = encode_tlvs(self.match, Version.OF10)
+        tlvs = encode_tlvs(self.match, Version.OF10, flow=False)
         numbers = (self.buffer_id, self.total_len, reason_for(self.reason, version))
         rest = (self.table_id, self.cookie, len(tlvs))
         data = pack(_NXT_PACKET_IN, "packet in", *numbers, *rest) + tlvs + padding(len(tlvs))
@@ -116,7 +116,7 @@ class PacketIn(Body):
             return pack(_PACKET_IN10, "packet in", *numbers) + self.data
         flow = (self.table_id, self.cookie)
         data = pack(_PACKET_IN, "packet in", self.buffer_id, self.total_len, reason, *flow)
-        return data + encode_match(self.match, version) + bytes(2) + self.data
+        return data + encode_match(self.match, version, flow=False) + bytes(2) + self.data
 
     @classmethod
     def decode_body(cls, data: bytes, version: int) -> Self:
@@ -196,7 +196,7 @@ class PacketOut(Body):
         if version >= Version.OF15:
             match = Match((MatchField("in_port", self.in_port), *self.match.fields))
             data = pack(_PACKET_OUT15, "packet out", self.buffer_id, len(actions))
-            return data + encode_match(match, version) + actions + self.data
+            return data + encode_match(match, version, flow=False) + actions + self.data
         if self.match.fields:
             raise missing(version, "pipeline fields in a packet out")
         if version == Version.OF10:

@@ -36,8 +36,8 @@ _SIZE10 = 48
 _SIZE11 = 64
 _HEAD14 = 40
 _ETHERNET = 0
-_STATE10 = 0x301
-"""Bits of a port's state that OpenFlow 1.0 has: LINK_DOWN and the spanning tree's."""
+_STATE10 = 0xFFFFFFF9
+"""Bits of a port's state that OpenFlow 1.0 can have: all but BLOCKED and LIVE."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ _STATS14_HEAD = struct.Struct("!H6x")
 _DESC = struct.Struct("!IIH6x")
 _QUEUE10 = struct.Struct("!IH2x")
 _RATE = struct.Struct("!HH4xH6x")
+_PROPERTY = struct.Struct("!HH")
 _MIN_RATE, _MAX_RATE = 1, 2
 
 
@@ -285,8 +286,8 @@ def _encode_queue(queue: QueueDesc, version: int) -> bytes:
     for kind, rate in ((_MIN_RATE, queue.min_rate), (_MAX_RATE, queue.max_rate)):
         if rate is not None:
             tail += pack(_RATE, "queue property", kind, _RATE.size, rate)
-    for item in queue.properties:
-        tail += encode_property(item.kind, item.data)
+    for item in queue.properties:  # These lengths count whatever padding there is.
+        tail += pack(_PROPERTY, "queue property", item.kind, 4 + len(item.data)) + item.data
     if version == Version.OF10:
         return pack(_QUEUE10, "queue", queue.queue, _QUEUE10.size + len(tail)) + tail
     return pack(_DESC, "queue", queue.queue, queue.port, _DESC.size + len(tail)) + tail
@@ -296,11 +297,11 @@ def _decode_queues(data: bytes, port: int, version: int) -> Iterator[QueueDesc]:
     old = version == Version.OF10
     size = _QUEUE10.size if old else _DESC.size
     length_at = 4 if old else 8
-    for record in records(data, size, BAD_REQUEST_LEN, "queue", length_at=length_at, align=8):
+    for record in records(data, size, BAD_REQUEST_LEN, "queue", length_at=length_at):
         queue = int.from_bytes(record[:4], "big")
         if not old:
             port = int.from_bytes(record[4:8], "big")
-        cut = records(record[size:], 8, BAD_REQUEST_LEN, "queue property", align=8)
+        cut = records(record[size:], 8, BAD_REQUEST_LEN, "queue property")
         found = [Property(int.from_bytes(item[:2], "big"), item[4:]) for item in cut]
         rates, others = _rates(found, 12)
         yield QueueDesc(port, queue, rates.get(_MIN_RATE), rates.get(_MAX_RATE), others)
