@@ -17,10 +17,11 @@
 //!
 //! **Threads.**  Readers share it; a writer has it alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hashbrown::HashTable;
 
+use super::merge;
 use super::shape::{NO_INDEX, Seed, Shape, Shapes};
 use super::store::{NONE, Rule, RuleStore, rule_flags};
 use crate::flow::{FlowKey, FlowMask};
@@ -42,6 +43,10 @@ struct Tuple {
     priorities: BTreeMap<u16, u32>,
     max_priority: u16,
     rules: u32,
+    /// Masks of rules whose home it is.
+    shapes: u32,
+    /// Its mask left a tuple where it made a chain too long.
+    has_moved_out: bool,
 }
 
 /// The rules of one table, ordered for lookup.
@@ -52,6 +57,8 @@ pub(super) struct Classifier {
     free: Vec<u16>,
     /// Tuples with rules, by falling highest priority.
     order: Vec<u16>,
+    /// The tuple of each mask that has one.
+    by_mask: HashMap<Box<[u64]>, u16>,
     /// Rules that are clauses of conjunctive matches.
     soft: u32,
     seed: Seed,
@@ -64,6 +71,7 @@ impl Classifier {
             tuples: Vec::new(),
             free: Vec::new(),
             order: Vec::new(),
+            by_mask: HashMap::new(),
             soft: 0,
             seed,
         }
@@ -212,7 +220,18 @@ impl Classifier {
     /// Puts the rule in `slot` where lookups find it.  Its shape is interned already.
     pub(super) fn insert(&mut self, store: &mut RuleStore, slot: u32) {
         let rule = *store.rule(slot);
-        let index = self.tuple_for(rule.shape);
+        self.soft += u32::from(rule.flags & rule_flags::SOFT != 0);
+        let index = self.tuple_for(store, rule.shape);
+        let first = self.put(store, index, slot);
+        let chain = Chain { store, next: first };
+        if chain.skip(merge::MAX_CHAIN).next().is_some() {
+            self.limit_chain(store, index, first);
+        }
+    }
+
+    /// Puts a rule into a tuple; returns the first of its chain.
+    fn put(&mut self, store: &mut RuleStore, index: u16, slot: u32) -> u32 {
+        let rule = *store.rule(slot);
         let shape = self.shapes.shape(rule.shape);
         let tuple = &mut self.tuples[usize::from(index)];
         let packed = store.body(&rule);
@@ -220,19 +239,19 @@ impl Classifier {
         let head = tuple.heads.find_mut(spread(short), |head| {
             head.hash == short && same_key(&self.shapes, store, &tuple.shape, head.slot, slot)
         });
+        let mut first = slot;
         match head {
             None => {
-                tuple
-                    .heads
-                    .insert_unique(spread(short), Head { slot, hash: short }, |head| {
-                        spread(head.hash)
-                    });
+                let head = Head { slot, hash: short };
+                let hasher = |head: &Head| spread(head.hash);
+                tuple.heads.insert_unique(spread(short), head, hasher);
             }
             Some(head) if store.rule(head.slot).priority < rule.priority => {
                 store.rule_mut(slot).next = head.slot;
                 head.slot = slot;
             }
             Some(head) => {
+                first = head.slot;
                 let mut before = head.slot;
                 loop {
                     let next = store.rule(before).next;
@@ -247,17 +266,66 @@ impl Classifier {
         }
         tuple.rules += 1;
         *tuple.priorities.entry(rule.priority).or_default() += 1;
-        self.soft += u32::from(rule.flags & rule_flags::SOFT != 0);
         if rule.priority > tuple.max_priority || tuple.rules == 1 {
             tuple.max_priority = rule.priority;
             self.reorder(index);
+        }
+        first
+    }
+
+    /// Lets the mask with the most rules in an overlong chain move to a tuple of its own.
+    fn limit_chain(&mut self, store: &mut RuleStore, index: u16, first: u32) {
+        if self.order.len() >= merge::MAX_TUPLES {
+            return;
+        }
+        let tuple = &self.tuples[usize::from(index)];
+        let chain = Chain { store, next: first };
+        let shapes: Vec<u16> = chain.map(|slot| store.rule(slot).shape).collect();
+        let rules_of = |shape: u16| shapes.iter().filter(|&&other| other == shape).count();
+        let crowd = shapes
+            .iter()
+            .copied()
+            .filter(|&shape| *self.shapes.shape(shape) != tuple.shape);
+        if let Some(shape) = crowd.max_by_key(|&shape| rules_of(shape)) {
+            let mask = self.shapes.shape(shape).mask();
+            self.move_to(store, shape, &mask);
+            let own = self.shapes.entry(shape).tuple;
+            self.tuples[usize::from(own)].has_moved_out = true;
+        }
+    }
+
+    /// Moves all rules of a shape to the tuple of a mask.
+    fn move_to(&mut self, store: &mut RuleStore, shape: u16, mask: &FlowMask) {
+        let from = self.shapes.entry(shape).tuple;
+        let mut moving = Vec::new();
+        for head in &self.tuples[usize::from(from)].heads {
+            let chain = Chain {
+                store,
+                next: head.slot,
+            };
+            moving.extend(chain.filter(|&slot| store.rule(slot).shape == shape));
+        }
+        for &slot in &moving {
+            self.take(store, from, slot);
+        }
+        self.leave_tuple(shape);
+        let to = self.join_tuple(shape, mask);
+        for slot in moving {
+            self.put(store, to, slot);
         }
     }
 
     /// Takes the rule in `slot` out of sight.
     pub(super) fn remove(&mut self, store: &mut RuleStore, slot: u32) {
         let rule = *store.rule(slot);
+        self.soft -= u32::from(rule.flags & rule_flags::SOFT != 0);
         let index = self.shapes.entry(rule.shape).tuple;
+        self.take(store, index, slot);
+    }
+
+    /// Takes a rule out of its tuple.
+    fn take(&mut self, store: &mut RuleStore, index: u16, slot: u32) {
+        let rule = *store.rule(slot);
         let shape = self.shapes.shape(rule.shape);
         let tuple = &mut self.tuples[usize::from(index)];
         let short = tuple.shape.hash_packed(self.seed, shape, store.body(&rule)) as u32;
@@ -282,7 +350,6 @@ impl Classifier {
             store.rule_mut(before).next = rule.next;
         }
         store.rule_mut(slot).next = NONE;
-        self.soft -= u32::from(rule.flags & rule_flags::SOFT != 0);
         self.forget_priority(index, rule.priority);
     }
 
@@ -309,13 +376,22 @@ impl Classifier {
         }
     }
 
-    /// A shape's last rule is being let go: its tuple goes too.
+    /// A shape's last rule is being let go: its tuple goes too, if no other needs it.
     pub(super) fn forget_shape(&mut self, shape: u16) {
+        if self.shapes.entry(shape).tuple != NO_INDEX {
+            self.leave_tuple(shape);
+        }
+    }
+
+    fn leave_tuple(&mut self, shape: u16) {
         let entry = self.shapes.entry_mut(shape);
         let index = std::mem::replace(&mut entry.tuple, NO_INDEX);
-        if let Some(tuple) = self.tuples.get_mut(usize::from(index)) {
+        let tuple = &mut self.tuples[usize::from(index)];
+        tuple.shapes -= 1;
+        if tuple.shapes == 0 {
             debug_assert_eq!(tuple.rules, 0);
             tuple.heads = HashTable::new();
+            self.by_mask.remove(tuple.shape.mask().words.as_slice());
             self.free.push(index);
         }
     }
@@ -326,18 +402,69 @@ impl Classifier {
         self.soft -= u32::from(old & rule_flags::SOFT != 0);
     }
 
-    /// The tuple that rules of a shape are in, made if need be.
-    fn tuple_for(&mut self, shape: u16) -> u16 {
+    /// The tuple that rules of a shape are in, chosen if need be.
+    fn tuple_for(&mut self, store: &mut RuleStore, shape: u16) -> u16 {
         let entry = self.shapes.entry(shape);
         if entry.tuple != NO_INDEX {
             return entry.tuple;
         }
+        let mask = entry.shape.mask();
+        let has_own = self.by_mask.contains_key(mask.words.as_slice());
+        if has_own || self.by_mask.len() < merge::MERGE_FROM {
+            return self.join_tuple(shape, &mask);
+        }
+        let mask = merge::shared_part(&mask);
+        let is_new = !self.by_mask.contains_key(mask.words.as_slice());
+        let index = self.join_tuple(shape, &mask);
+        if is_new {
+            self.gather(store, index);
+        }
+        index
+    }
+
+    /// Moves masks that have had a tuple of their own into one that they can share.
+    fn gather(&mut self, store: &mut RuleStore, index: u16) {
+        let shared = self.tuples[usize::from(index)].shape.clone();
+        let joins = |tuple: &Tuple| {
+            let mask = tuple.shape.mask();
+            tuple.shapes == 1 && !tuple.has_moved_out && shared.is_of(&merge::shared_part(&mask))
+        };
+        let masks = self.tuples.iter().enumerate();
+        let joining: Vec<FlowMask> = masks
+            .filter(|&(other, tuple)| other != usize::from(index) && joins(tuple))
+            .map(|(_, tuple)| tuple.shape.mask())
+            .collect();
+        for mask in joining {
+            let own = self.shapes.find(&mask).filter(|&shape| {
+                let tuple = self.tuples.get(usize::from(self.shapes.entry(shape).tuple));
+                tuple.is_some_and(|tuple| tuple.shape.is_of(&mask))
+            });
+            if let Some(shape) = own {
+                self.move_to(store, shape, &shared.mask());
+            }
+        }
+    }
+
+    /// Makes the tuple of `mask`, which need not be there yet, the home of a shape.
+    fn join_tuple(&mut self, shape: u16, mask: &FlowMask) -> u16 {
+        let index = match self.by_mask.get(mask.words.as_slice()) {
+            Some(&index) => index,
+            None => self.add_tuple(mask),
+        };
+        self.tuples[usize::from(index)].shapes += 1;
+        self.shapes.entry_mut(shape).tuple = index;
+        index
+    }
+
+    fn add_tuple(&mut self, mask: &FlowMask) -> u16 {
         let tuple = Tuple {
-            shape: entry.shape.clone(),
+            shape: Shape::new(mask),
             heads: HashTable::new(),
             priorities: BTreeMap::new(),
             max_priority: 0,
             rules: 0,
+            shapes: 0,
+            has_moved_out: false,
         };
         let index = if let Some(index) = self.free.pop() {
             self.tuples[usize::from(index)] = tuple;
@@ -346,7 +473,7 @@ impl Classifier {
             self.tuples.push(tuple);
             (self.tuples.len() - 1) as u16
         };
-        self.shapes.entry_mut(shape).tuple = index;
+        self.by_mask.insert(mask.words.as_slice().into(), index);
         index
     }
 
@@ -429,6 +556,25 @@ impl Classifier {
                 }
             }
         }
+    }
+}
+
+/// The slots of a chain.
+struct Chain<'a> {
+    store: &'a RuleStore,
+    next: u32,
+}
+
+impl Iterator for Chain<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let slot = self.next;
+        if slot == NONE {
+            return None;
+        }
+        self.next = self.store.rule(slot).next;
+        Some(slot)
     }
 }
 

@@ -11,6 +11,7 @@ mod conjunction;
 mod fdb;
 mod group;
 mod group_table;
+mod merge;
 mod meter;
 mod modify;
 #[cfg(test)]
