@@ -250,7 +250,7 @@ impl FlowKey {
 
     /// Whether `self` and `other` agree in every bit of `mask`.
     #[inline]
-    pub fn equals_under(&self, other: &Self, mask: &FlowMask) -> bool {
+    pub fn equals_under(&self, other: &Self, mask: &Self) -> bool {
         let pairs = self.words.iter().zip(&other.words).zip(&mask.words);
         pairs.fold(0, |differs, ((a, b), m)| differs | (a ^ b) & m) == 0
     }

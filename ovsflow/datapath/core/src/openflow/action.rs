@@ -105,7 +105,7 @@ pub enum Action {
     /// Stops all but the action set.
     Exit,
     /// Runs a list and restores packet and metadata.
-    Clone(Box<[Action]>),
+    Clone(Box<[Self]>),
     /// Pushes bits on the stack.
     StackPush(Subfield),
     /// Pops bits off the stack.

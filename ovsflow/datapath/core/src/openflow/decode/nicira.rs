@@ -285,17 +285,7 @@ fn header_change(subtype: u16, r: &mut Reader<'_>) -> OfResult<Action> {
             r.skip(2)?;
             Action::Group(group(r.u32()?)?)
         }
-        21 => {
-            let count = usize::from(r.u16()?);
-            r.skip(4)?;
-            let ids = r.take(count * 2)?;
-            r.skip(r.rest().len())?;
-            if count == 0 {
-                return Err(error::BAD_ACTION_LEN);
-            }
-            let controllers = ids.chunks(2).map(|id| number(id) as u16).collect();
-            Action::DecNwTtl { controllers }
-        }
+        21 => dec_ttl_ids(r)?,
         23 => {
             let eth_type = tag(r, &[0x8847, 0x8848])?;
             r.skip(4)?;
@@ -337,6 +327,19 @@ fn header_change(subtype: u16, r: &mut Reader<'_>) -> OfResult<Action> {
             Action::DecNwTtl { controllers }
         }
     })
+}
+
+/// dec_ttl whose expired packets go to certain controllers.
+fn dec_ttl_ids(r: &mut Reader<'_>) -> OfResult<Action> {
+    let count = usize::from(r.u16()?);
+    r.skip(4)?;
+    let ids = r.take(count * 2)?;
+    r.skip(r.rest().len())?;
+    if count == 0 {
+        return Err(error::BAD_ACTION_LEN);
+    }
+    let controllers = ids.chunks(2).map(|id| number(id) as u16).collect();
+    Ok(Action::DecNwTtl { controllers })
 }
 
 /// Nicira's outputs.

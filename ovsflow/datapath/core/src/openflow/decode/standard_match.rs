@@ -153,17 +153,7 @@ pub(super) fn of11(body: &[u8]) -> OfResult<Match> {
     check_of11(&fixed)?;
     vlan_part(&mut m, &fixed);
     network_part(&mut m, &fixed);
-    let label = unless(wildcards, w::MPLS_LABEL, reader.u32()?);
-    let tc = unless(wildcards, w::MPLS_TC, reader.u8()?);
-    reader.skip(3)?;
-    if matches!(eth_type, Some(0x8847 | 0x8848)) {
-        if let Some(label) = label {
-            exact(&mut m, field::MPLS_LABEL, u128::from(label & 0xf_ffff));
-        }
-        if let Some(tc) = tc {
-            exact(&mut m, field::MPLS_TC, u128::from(tc & 7));
-        }
-    }
+    mpls_part(&mut m, &mut reader, wildcards, eth_type)?;
     let metadata = reader.u64()?;
     let metadata_mask = !reader.u64()?;
     masked(
@@ -174,6 +164,28 @@ pub(super) fn of11(body: &[u8]) -> OfResult<Match> {
     );
     reader.finish()?;
     Ok(m)
+}
+
+/// MPLS label and traffic class of OpenFlow 1.1.
+fn mpls_part(
+    m: &mut Match,
+    reader: &mut Reader<'_>,
+    wildcards: u32,
+    eth_type: Option<u16>,
+) -> OfResult<()> {
+    use wildcard11 as w;
+    let label = unless(wildcards, w::MPLS_LABEL, reader.u32()?);
+    let tc = unless(wildcards, w::MPLS_TC, reader.u8()?);
+    reader.skip(3)?;
+    if matches!(eth_type, Some(0x8847 | 0x8848)) {
+        if let Some(label) = label {
+            exact(m, field::MPLS_LABEL, u128::from(label & 0xf_ffff));
+        }
+        if let Some(tc) = tc {
+            exact(m, field::MPLS_TC, u128::from(tc & 7));
+        }
+    }
+    Ok(())
 }
 
 /// What a switch refuses in a match of OpenFlow 1.1.

@@ -18,7 +18,12 @@ const NOTHING: &str = "";
 const ACTIONS: &[ActionCase] = &[
     ("unknown type", NOTHING, "0063 0008 00000000", (2, 0)),
     ("length 0", NOTHING, "0000 0000 00000001", (2, 1)),
-    ("length 12", NOTHING, "0000 000c 00000001 00000000 00000000", (2, 1)),
+    (
+        "length 12",
+        NOTHING,
+        "0000 000c 00000001 00000000 00000000",
+        (2, 1),
+    ),
     (
         "past the end",
         NOTHING,
