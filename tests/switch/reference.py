@@ -127,7 +127,8 @@ class ReferenceSwitch:
     def execute(self, flow: Flow, walk: Walk) -> int | None:
         """Runs a flow's instructions; returns the next table."""
         instructions = flow.mod.instructions
-        self.execute_list(instructions.apply, walk)
+        if not self.execute_list(instructions.apply, walk):
+            return None
         if instructions.clear:
             walk.written.clear()
         for action in instructions.write:
@@ -146,13 +147,14 @@ class ReferenceSwitch:
         walk.written = [one for one in walk.written if kind(one) != kind(action)]
         walk.written.append(action)
 
-    def execute_list(self, actions: tuple[act.Action, ...], walk: Walk) -> None:
-        """Runs a list; an expired TTL ends it."""
+    def execute_list(self, actions: tuple[act.Action, ...], walk: Walk) -> bool:
+        """Runs a list; an expired TTL ends it, and the rule's other instructions with it."""
         for action in actions:
             try:
                 self.apply(action, walk)
             except ExpiredError:
-                return
+                return False
+        return True
 
     def execute_set(self, walk: Walk) -> None:
         """Runs the action set at the end of the pipeline."""

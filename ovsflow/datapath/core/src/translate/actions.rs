@@ -23,6 +23,8 @@ impl<O: Observer> Walk<'_, O> {
         let mut rest = actions;
         while let Some((action, after)) = rest.split_first() {
             rest = after;
+            self.followed =
+                tail.is_some_and(|tail| tail.goto.is_some()) || after.iter().any(counts_elsewhere);
             if let Action::CheckPacketLarger { len, target } = action {
                 self.fork_by_length(*len, *target, rest, tail);
                 return Step::EndList;
@@ -313,9 +315,10 @@ impl<O: Observer> Walk<'_, O> {
         Step::Next
     }
 
-    /// Whether something goes on even when this list ends early.
+    /// Whether something goes on even when this list ends early, or would be counted wrongly: then
+    /// the TTL must be known for all packets of the translation.
     fn outcome_matters(&self) -> bool {
-        self.callers > 0 || !self.set.is_empty()
+        self.callers > 0 || self.followed || !self.set.is_empty()
     }
 
     fn ttl_expired(&mut self, controllers: &[u16]) -> Step {
@@ -489,6 +492,20 @@ impl<O: Observer> Walk<'_, O> {
         });
         self.source = source;
     }
+}
+
+/// Whether an action makes other rules or groups count the packet.
+const fn counts_elsewhere(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Resubmit { .. }
+            | Action::Group(_)
+            | Action::Clone(_)
+            | Action::Output {
+                port: PortNo::TABLE,
+                ..
+            }
+    )
 }
 
 /// Number of label stack entries in `key`, at most 3.

@@ -54,6 +54,8 @@ pub(super) struct Walk<'a, O> {
     pub(super) stack: Vec<(u128, u8)>,
     /// Lists that go on when the present one ends: what follows an expired TTL must not leak to them.
     pub(super) callers: u32,
+    /// Whether other rules or groups would count the packet after the present action.
+    pub(super) followed: bool,
     pub(super) credits: Vec<Credit>,
     pub(super) effects: Vec<Effect>,
     pub(super) uses_fdb: bool,
@@ -99,6 +101,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             },
             stack: Vec::new(),
             callers: 0,
+            followed: false,
             credits: Vec::new(),
             effects: Vec::new(),
             uses_fdb: false,
@@ -248,14 +251,13 @@ impl<'a, O: Observer> Walk<'a, O> {
         instructions.goto
     }
 
-    /// No rule matched.
+    /// No rule matched.  As in Open vSwitch, what the action set has collected still runs.
     fn miss(&mut self, table: TableId) {
         self.credits.push(Credit::Miss(table));
         if self.resubmitted > 0 {
             // A resubmit that finds nothing has no effect.
             return;
         }
-        self.set.clear();
         if self.context.settings.miss_to_controller {
             self.source.cookie = u64::MAX;
             self.source.rule = None;
