@@ -47,6 +47,7 @@ class Bridge:
         sessions: Those that are open, by number.
         fragments: OFPC_FRAG_* in force.
         suppressed: Packet-ins that were not sent because the peer does not read.
+        snoopers: Sessions that see what the controllers' sessions send and receive.
         set_port_config: Changes a port's OFPPC_* bits; whoever owns devices puts itself here.
         on_change: Called after tables or ports may have changed, so that a timer can be set anew.
     """
@@ -69,9 +70,12 @@ class Bridge:
         self.sessions: dict[int, Session] = {}
         self.fragments = 0
         self.suppressed = 0
+        self.snoopers: set[Session] = set()
         self.set_port_config: Callable[[int, int], Port] = self._set_port_config
         self.on_change: Callable[[], None] = _nothing
         self._last_session = 0
+        self._heard: bool | None = None
+        self.audience_changed()
 
     def join(self, session: "Session") -> int:
         """Takes a session in; returns its number, which is never used again."""
@@ -82,8 +86,18 @@ class Bridge:
 
     def leave(self, number: int) -> None:
         """A session is over."""
-        self.sessions.pop(number, None)
+        session = self.sessions.pop(number, None)
+        if session is not None:
+            self.snoopers.discard(session)
         self.roles.leave(number)
+        self.audience_changed()
+
+    def audience_changed(self) -> None:
+        """Somebody came, went, woke or fell asleep: tells the datapath whether anybody listens."""
+        heard = any(each.open and each.interest.awake for each in self.sessions.values())
+        if heard is not self._heard:
+            self._heard = heard
+            self.datapath.configure({"controllers_connected": heard})
 
     def _set_port_config(self, number: int, config: int) -> Port:
         return self.datapath.set_port(number, config=config)
@@ -121,7 +135,14 @@ class Bridge:
             shape = (session.version, form)
             if shape not in encoded:
                 encoded[shape] = event.encode(session.version, format=form)
-            session.write(encoded[shape])
+            if encoded[shape]:
+                session.write(encoded[shape])
+
+    def mirror(self, messages: bytes) -> None:
+        """Shows whole messages of a controller's session to those who snoop."""
+        for session in self.snoopers:
+            if session.open and not session.congested:
+                session.write(messages)
 
     # -- What sessions and the rim tell ----------------------------------------------------------
 

@@ -75,9 +75,7 @@ class Event(Protocol):
     def controller_id(self) -> int: ...
     @property
     def origin(self) -> int: ...
-    def encode(
-        self, version: int, xid: int = 0, *, format: str = "standard"
-    ) -> bytes: ...
+    def encode(self, version: int, xid: int = 0, *, format: str = "standard") -> bytes: ...
 
 
 class Door(Protocol):
@@ -103,6 +101,7 @@ class Door(Protocol):
         *,
         atomic: bool = False,
         origin: int = 0,
+        table_ids: bool = False,
     ) -> bytes: ...
     def query(
         self, version: int, request: bytes, now_ns: int, cursor: int = 0

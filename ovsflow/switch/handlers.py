@@ -42,7 +42,7 @@ from ovsflow.openflow.handshake import (
     SetAsync,
     SetConfig,
 )
-from ovsflow.openflow.modify import FlowMod, PortMod
+from ovsflow.openflow.modify import FlowMod, GroupMod, PortMod
 from ovsflow.openflow.nicira import (
     FlowAge,
     FlowModTableId,
@@ -152,6 +152,7 @@ def _set_config(session: "Session", body: Body, xid: int, data: bytes) -> None:
     session.miss_send_len = body.miss_send_len
     if session.service:
         session.interest.awake = body.miss_send_len != 0
+        session.bridge.audience_changed()
 
 
 def _barrier(session: "Session", body: Body, xid: int, data: bytes) -> None:
@@ -176,6 +177,7 @@ def _get_async(session: "Session", body: Body, xid: int, data: bytes) -> None:
 def _set_async(session: "Session", body: Body, xid: int, data: bytes) -> None:
     assert isinstance(body, SetAsync | SetAsyncConfig | SetAsyncConfig2)
     session.interest.set_masks(body.masks)
+    session.bridge.audience_changed()
 
 
 def _port_mod(session: "Session", body: Body, xid: int, data: bytes) -> None:
@@ -199,7 +201,7 @@ def _queue_config(session: "Session", body: Body, xid: int, data: bytes) -> None
     session.send(QueueGetConfigReply(body.port), xid)
 
 
-def _wrapped_flow_mod(session: "Session", body: Body, xid: int, data: bytes) -> None:
+def _wrapped_change(session: "Session", body: Body, xid: int, data: bytes) -> None:
     session.require_write()
     session.write(session.apply(data))
 
@@ -293,7 +295,8 @@ _HANDLERS: Final[dict[type[Body], _Handler]] = {
     SetAsync: _set_async,
     PortMod: _port_mod,
     QueueGetConfigRequest: _queue_config,
-    FlowMod: _wrapped_flow_mod,
+    FlowMod: _wrapped_change,
+    GroupMod: _wrapped_change,
     BundleControl: _bundle_control,
     BundleAdd: _bundle_add,
     FlowAge: _ignore,

@@ -134,11 +134,14 @@ class ControlPlane:
             dialer.start()
         self._connections_changed()
         if self.rundir is not None:
-            target = Target("punix", path=str(self.rundir.openflow))
-            await self._listen(target, Gate(_MANAGEMENT_CONNECTIONS, _MANAGEMENT_CONNECTIONS), None)
+            gate = Gate(_MANAGEMENT_CONNECTIONS, _MANAGEMENT_CONNECTIONS)
+            await self._listen(Target("punix", path=str(self.rundir.snoop)), gate, None, snoop=True)
+            await self._listen(Target("punix", path=str(self.rundir.openflow)), gate, None)
 
-    async def _listen(self, target: Target, gate: Gate, tls: ssl.SSLContext | None) -> None:
-        listener = Listener(self.bridge, target, gate, tls)
+    async def _listen(
+        self, target: Target, gate: Gate, tls: ssl.SSLContext | None, *, snoop: bool = False
+    ) -> None:
+        listener = Listener(self.bridge, target, gate, tls, snoop=snoop)
         try:
             await listener.start()
         except OSError as error:

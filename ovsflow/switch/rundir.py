@@ -2,6 +2,7 @@
 
     br0.mgmt   OpenFlow, for `ofctl` and `ovs-ofctl`
     br0.ctl    management, for `ovsflow show|port|trace|…`
+    br0.snoop  OpenFlow, what the controllers' sessions say (`ofctl snoop`)
     br0.pid    the process
 
 A socket that nobody listens on any more is replaced; one that somebody does listen on means that
@@ -79,6 +80,7 @@ class Rundir:
         self.directory = directory
         self.management = directory / f"{name}.ctl"
         self.openflow = directory / f"{name}.mgmt"
+        self.snoop = directory / f"{name}.snoop"
         self.pid = directory / f"{name}.pid"
         self._name = name
 
@@ -95,11 +97,12 @@ class Rundir:
                     "choose another --bridge or stop it first"
                 )
             path.unlink(missing_ok=True)
+        self.snoop.unlink(missing_ok=True)
         self.pid.unlink(missing_ok=True)
         self.pid.write_text(f"{os.getpid()}\n")
 
     def release(self) -> None:
         """Removes the files."""
-        for path in (self.management, self.openflow, self.pid):
+        for path in (self.management, self.openflow, self.snoop, self.pid):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -36,6 +36,7 @@ from ovsflow.openflow.wire import Body
 from ovsflow.switch.bridge import Bridge
 from ovsflow.switch.bundles import Bundles
 from ovsflow.switch.features import type_numbers
+from ovsflow.switch.forwarding import forward, messages_of
 from ovsflow.switch.handlers import handle
 from ovsflow.switch.intake import BrokenStreamError, Intake, Piece
 from ovsflow.switch.interest import Interest, Subject
@@ -187,7 +188,9 @@ class Session:
         return self.bridge.roles.role(self.number)
 
     def write(self, data: bytes) -> None:
-        """Sends whole messages, or the start of one."""
+        """Sends whole messages."""
+        if self.bridge.snoopers and not self.service:
+            self.bridge.mirror(data)
         self._output += data
         self._stir()
 
@@ -208,9 +211,16 @@ class Session:
     def apply(self, messages: bytes, *, atomic: bool = False) -> bytes:
         """Has the datapath apply table changes; returns the errors, encoded."""
         errors = self.bridge.datapath.apply(
-            self.version, messages, self.now_ns, atomic=atomic, origin=self.number
+            self.version,
+            messages,
+            self.now_ns,
+            atomic=atomic,
+            origin=self.number,
+            table_ids=self.flow_mod_table_id,
         )
         self.bridge.on_change()
+        if not (atomic and errors):
+            forward(self, messages, errors)
         return errors
 
     def require_write(self) -> None:
@@ -249,6 +259,8 @@ class Session:
 
     def _take_piece(self, piece: Piece) -> None:
         data = piece.data
+        if self.bridge.snoopers and not self.service:
+            self.bridge.mirror(data)
         if piece.bulk:
             self._change_tables(data)
             return
@@ -284,11 +296,8 @@ class Session:
             self.write(self.apply(data))
             return
         refusal = DecodeError("the session is secondary", ErrorType.BAD_REQUEST, _IS_SECONDARY)
-        position = 0
-        while position < len(data):
-            length = int.from_bytes(data[position + 2 : position + 4], "big")
-            self.fail(refusal, data[position : position + length])
-            position += length
+        for message in messages_of(data):
+            self.fail(refusal, message)
 
     def _negotiate(self, data: bytes) -> None:
         """Picks the highest version that both sides speak."""
@@ -305,6 +314,7 @@ class Session:
             return
         self.version = max(shared)
         self.interest = Interest(self.version, awake=not self.service)
+        self.bridge.audience_changed()
 
     def _continue_dump(self) -> None:
         assert self._dump is not None

@@ -417,6 +417,8 @@ class _Accepted(Link):
         self._listener.links.add(self)
         quicken(transport.get_extra_info("socket"))
         super().connection_made(transport)
+        if self._listener.snoop and self.session is not None:
+            self.session.bridge.snoopers.add(self.session)
 
     def _gone(self, link: Link, reason: str) -> None:
         log.debug("%s: closed: %s", self.peer, reason)
@@ -429,9 +431,25 @@ class Listener:
     """Accepts connections at one address."""
 
     def __init__(
-        self, bridge: Bridge, target: Target, gate: Gate, tls: ssl.SSLContext | None
+        self,
+        bridge: Bridge,
+        target: Target,
+        gate: Gate,
+        tls: ssl.SSLContext | None,
+        *,
+        snoop: bool = False,
     ) -> None:
+        """Makes a listener that is not started.
+
+        Args:
+            bridge: The switch.
+            target: Where to listen.
+            gate: Counts the connections.
+            tls: For `pssl:`.
+            snoop: Whether those who connect see what the controllers' sessions say.
+        """
         self.bridge = bridge
+        self.snoop = snoop
         self.target = target
         self.gate = gate
         self.links: set[Link] = set()

@@ -54,9 +54,7 @@ class FakeEvent:
     controller_id: int = 0
     origin: int = 0
 
-    def encode(
-        self, version: int, xid: int = 0, *, format: str = "standard", max_len: int = 0xFFFF
-    ) -> bytes:
+    def encode(self, version: int, xid: int = 0, *, format: str = "standard") -> bytes:
         """An EXPERIMENTER message whose body says what it stands for."""
         body = f"{self.kind}/{self.reason}/{format}".encode()
         return struct.pack("!BBHI", version, 4, 16 + len(body), xid) + b"\0" * 8 + body
@@ -70,6 +68,7 @@ class Applied:
     messages: bytes
     atomic: bool
     origin: int
+    table_ids: bool
 
 
 class FakeDatapath:
@@ -109,9 +108,16 @@ class FakeDatapath:
         return [FakeCounters(port.number) for port in self.port_list]
 
     def apply(
-        self, version: int, messages: bytes, now_ns: int, *, atomic: bool = False, origin: int = 0
+        self,
+        version: int,
+        messages: bytes,
+        now_ns: int,
+        *,
+        atomic: bool = False,
+        origin: int = 0,
+        table_ids: bool = False,
     ) -> bytes:
-        self.applied.append(Applied(version, messages, atomic, origin))
+        self.applied.append(Applied(version, messages, atomic, origin, table_ids))
         return self.errors
 
     def query(

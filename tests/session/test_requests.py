@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from ovsflow.openflow import codec
 from ovsflow.openflow.constants import Role
 from ovsflow.openflow.failure import ErrorMessage
 from ovsflow.openflow.handshake import (
@@ -21,10 +22,10 @@ from ovsflow.openflow.handshake import (
     SetAsync,
     SetConfig,
 )
-from ovsflow.openflow.modify import PortMod
+from ovsflow.openflow.modify import GroupMod, PortMod
 from ovsflow.openflow.multipart import DescReply, DescRequest
-from ovsflow.openflow.nicira import SetControllerId, SetPacketInFormat
-from ovsflow.openflow.notices import PortStatus, RoleStatus
+from ovsflow.openflow.nicira import FlowModTableId, SetControllerId, SetPacketInFormat
+from ovsflow.openflow.notices import PortStatus, RequestForward, RoleStatus
 from ovsflow.openflow.port_stats import (
     PortDescReply,
     PortDescRequest,
@@ -91,7 +92,7 @@ def test_configuration_is_kept_per_session_and_fragments_for_all() -> None:
     first, second = Peer(bridge), Peer(bridge)
     assert first.ask(GetConfigRequest()) == [GetConfigReply(0, 128)]
     assert first.ask(SetConfig(1, 0xFFFF)) == []
-    assert datapath.settings == {"fragments": "drop"}
+    assert datapath.settings["fragments"] == "drop"
     assert first.ask(GetConfigRequest()) == [GetConfigReply(1, 0xFFFF)]
     assert second.ask(GetConfigRequest()) == [GetConfigReply(1, 128)]
     assert code_of(first.ask(SetConfig(8, 0))) == (10, 0)
@@ -332,3 +333,63 @@ def test_barrier_comes_after_the_events_of_what_was_before() -> None:
     removed, barrier = peer.take()
     assert removed[16:] == b"flow_removed/2/standard"
     assert barrier[1] == 21
+
+
+# -- What others see of it -------------------------------------------------------------------------
+
+
+def test_group_changes_are_forwarded_to_those_who_can_hear_it() -> None:
+    datapath = FakeDatapath()
+    bridge = bridge_of(datapath)
+    author, newer, older = Peer(bridge, 4), Peer(bridge, 6), Peer(bridge, 4)
+    good = codec.encode(GroupMod(group_id=1), 4, 21)
+    bad = codec.encode(GroupMod(group_id=2), 4, 22)
+    datapath.errors = raw(4, 1, struct.pack("!HH", 6, 0), 22)
+    author.give(good + bad + raw(4, MOD, bytes(48), 23))
+    (forwarded,) = newer.bodies()
+    assert isinstance(forwarded, RequestForward)
+    inner = codec.decode(forwarded.request)
+    assert (inner.version, inner.xid) == (6, 21)
+    assert isinstance(inner.body, GroupMod)
+    assert inner.body.group_id == 1
+    assert older.take() == []
+    assert [message[1] for message in author.take()] == [1]
+
+
+def test_snoopers_see_both_directions_of_controllers_only() -> None:
+    bridge = bridge_of(FakeDatapath())
+    snooper, controller, service = (
+        Peer(bridge, service=True),
+        Peer(bridge),
+        Peer(bridge, service=True),
+    )
+    bridge.snoopers.add(snooper.session)
+    service.ask(BarrierRequest())
+    controller.ask(BarrierRequest())
+    assert [message[1] for message in snooper.take()] == [20, 21]
+    snooper.session.end("gone")
+    assert bridge.snoopers == set()
+
+
+def test_the_datapath_knows_whether_anybody_listens() -> None:
+    datapath = FakeDatapath()
+    bridge = bridge_of(datapath)
+    heard = [datapath.settings["controllers_connected"]]
+    service = Peer(bridge, service=True)
+    heard.append(datapath.settings["controllers_connected"])
+    service.ask(SetConfig(0, 128))
+    heard.append(datapath.settings["controllers_connected"])
+    service.session.end("gone")
+    heard.append(datapath.settings["controllers_connected"])
+    Peer(bridge)
+    heard.append(datapath.settings["controllers_connected"])
+    assert heard == [False, False, True, False, True]
+
+
+def test_table_ids_are_an_extension_of_old_sessions() -> None:
+    datapath = FakeDatapath()
+    peer = Peer(bridge_of(datapath), 1)
+    peer.say(MOD, bytes(64))
+    peer.ask(FlowModTableId(True))
+    peer.say(MOD, bytes(64))
+    assert [call.table_ids for call in datapath.applied] == [False, True]

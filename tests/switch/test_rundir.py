@@ -41,7 +41,7 @@ def test_directory_falls_back_to_the_users_own(
 
 def test_no_directory_is_one_sentence_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OVSFLOW_RUNDIR", "/proc/none")
-    with pytest.raises(HostError, match="no directory for sockets: /proc/none .*OVSFLOW_RUNDIR"):
+    with pytest.raises(HostError, match=r"no directory for sockets: /proc/none .*OVSFLOW_RUNDIR"):
         prepare()
 
 
