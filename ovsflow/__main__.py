@@ -8,7 +8,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from ovsflow.cli import client
 from ovsflow.cli.arguments import parser
@@ -18,7 +17,7 @@ from ovsflow.switch.rundir import running
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    args = parser(_version()).parse_args(argv)
+    args = parser().parse_args(argv)
     try:
         return _dispatch(args)
     except ParseError as error:
@@ -38,13 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-
-
-def _version() -> str:
-    try:
-        return version("ovsflow")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _complain(sentence: str) -> None:

@@ -4,7 +4,7 @@ import argparse
 
 from ovsflow.config.port import PORT_KINDS
 from ovsflow.config.switch import PROTOCOLS, FailMode
-from ovsflow.switch.commands import LEVELS
+from ovsflow.config.words import LOG_LEVELS
 
 _TOP = """\
 examples:
@@ -52,7 +52,28 @@ examples:
 """
 
 
-def parser(version: str) -> argparse.ArgumentParser:
+class _Version(argparse.Action):
+    """Prints the version; finding it costs more than all the rest, so only when it is wanted."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Prints and exits."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("ovsflow")
+        except PackageNotFoundError:
+            number = "unknown"
+        print(f"ovsflow {number}")
+        parser.exit()
+
+
+def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
         prog="ovsflow",
@@ -60,7 +81,7 @@ def parser(version: str) -> argparse.ArgumentParser:
         epilog=_TOP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"ovsflow {version}")
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_run(commands)
     for name, text in (
@@ -81,7 +102,7 @@ def parser(version: str) -> argparse.ArgumentParser:
     _add_json(command)
     command = _add(commands, "log", "change how much a running switch logs")
     command.add_argument("bridge")
-    command.add_argument("level", choices=LEVELS)
+    command.add_argument("level", choices=LOG_LEVELS)
     command = _add(commands, "controller", "start a controller", _CONTROLLER)
     command.add_argument("application", nargs="+", help="built-in name, module or .py file")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -144,7 +165,9 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("--private-key", metavar="FILE", help="for ssl: and pssl:")
     run.add_argument("--certificate", metavar="FILE", help="for ssl: and pssl:")
     run.add_argument("--ca-cert", metavar="FILE", help="for ssl: and pssl:")
-    run.add_argument("--log-level", choices=LEVELS, default="info", help="how much to log (info)")
+    run.add_argument(
+        "--log-level", choices=LOG_LEVELS, default="info", help="how much to log (info)"
+    )
 
 
 def _add_port(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -118,8 +118,10 @@ def trace(console: Console, answer: Answer) -> None:
         if rule is None:
             console.print(f"{where}no match", highlight=False)
         else:
-            console.print(f"{where}{_escaped(rule)}", highlight=False)
-            console.print(f"    actions={_escaped(str(step.get('actions', '')))}", highlight=False)
+            cookie = f"  cookie {step['cookie']:#x}" if step["cookie"] else ""
+            text = _escaped(rule) or "any packet"
+            console.print(f"{where}{text}{cookie}", highlight=False)
+            console.print(f"    actions={_escaped(step['actions'])}", highlight=False)
         for note in step.get("notes", []):
             console.print(f"    {_escaped(str(note))}", highlight=False)
     mask = ",".join(f"{key}={value}" for key, value in answer.get("mask", {}).items())

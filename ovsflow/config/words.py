@@ -1,9 +1,13 @@
-"""Sentences about words that are not known."""
+"""Words that people may choose from, and sentences about words that are not known."""
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
 
 from ovsflow.errors import ConfigError
+
+#: How much a switch may log.
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ovsflow.config.port import PortConfig
-from ovsflow.config.words import did_you_mean
+from ovsflow.config.words import LOG_LEVELS, did_you_mean
 from ovsflow.errors import UsageError
 from ovsflow.openflow.constants import VERSION_NAMES, PortState, Role, Version
 from ovsflow.openflow.constants import PortConfig as PortFlags
@@ -21,8 +21,6 @@ from ovsflow.switch.door import Port, PortCounters
 from ovsflow.switch.plane import ControlPlane
 from ovsflow.switch.session import Session
 from ovsflow.switch.tracing import trace
-
-LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def run(plane: ControlPlane, command: str, arguments: Mapping[str, object]) -> object:
@@ -181,8 +179,8 @@ def _macs(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
 
 def _log(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
     level = _text(arguments, "level").lower()
-    if level not in LEVELS:
-        raise UsageError(f"unknown level '{level}'; {did_you_mean(level, LEVELS)}")
+    if level not in LOG_LEVELS:
+        raise UsageError(f"unknown level '{level}'; {did_you_mean(level, LOG_LEVELS)}")
     logging.getLogger("ovsflow").setLevel(level.upper())
     return None
 

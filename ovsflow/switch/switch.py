@@ -40,7 +40,7 @@ from ovsflow.switch.control import Control
 from ovsflow.switch.intake import Intake
 from ovsflow.switch.plane import ControlPlane
 from ovsflow.switch.rundir import Rundir
-from ovsflow.switch.tracing import trace
+from ovsflow.switch.tracing import Trace, trace
 
 _VERSION: Final = Version.OF13
 _Result = TypeVar("_Result")
@@ -103,6 +103,7 @@ class Switch:
         self._thread: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
         self._owner = 0
+        self._claimed = False
 
     @classmethod
     def from_config(cls, config: SwitchConfig, rundir: Rundir | None = None) -> Self:
@@ -123,9 +124,8 @@ class Switch:
         """
         if self._plane is not None:
             raise UsageError("the switch is started already")
-        if self._rundir is not None:
-            self._rundir.claim()
         try:
+            self._claim()
             self._plane = ControlPlane(self._config, self._rundir)
             config = self._config
             if config.workers or config.controllers or config.listen or self._rundir:
@@ -144,12 +144,18 @@ class Switch:
             self._thread = None
         self._close()
 
+    def _claim(self) -> None:
+        if self._rundir is not None:
+            self._rundir.claim()
+            self._claimed = True
+
     def _close(self) -> None:
         if self._plane is not None:
             self._plane.close()
-            self._plane = None
-            if self._rundir is not None:
-                self._rundir.release()
+        self._plane = None
+        if self._rundir is not None and self._claimed:
+            self._rundir.release()
+        self._claimed = False
 
     def __enter__(self) -> Self:
         """Starts the switch."""
@@ -196,16 +202,13 @@ class Switch:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Runs the switch in the caller's loop, as `ovsflow run` does; it stops at the end."""
-        if self._rundir is not None:
-            self._rundir.claim()
         try:
+            self._claim()
             self._plane = ControlPlane(self._config, self._rundir)
             async with self._in_this_loop():
                 yield
         finally:
-            self._plane = None
-            if self._rundir is not None:
-                self._rundir.release()
+            self._close()
 
     @contextlib.asynccontextmanager
     async def _in_this_loop(self) -> AsyncIterator[None]:
@@ -327,7 +330,7 @@ class Switch:
 
     # -- Looking at it -----------------------------------------------------------------------------
 
-    def trace(self, flow: str, frame: bytes | None = None) -> dict[str, object]:
+    def trace(self, flow: str, frame: bytes | None = None) -> Trace:
         """Tells what would become of a packet: rules hit, then what the datapath does.
 
         Args:
