@@ -20,6 +20,7 @@ use crate::error::DropReason;
 use crate::openflow::action::{GroupId, MeterId};
 use crate::packet::gso::{self, Segmenter};
 use crate::packet::{Batch, Layers, Packet, Pool, PortNo, ethernet};
+use rewrite::Known;
 
 /// What a meter says of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,19 +105,18 @@ pub fn execute_batch<S: Sink>(actions: &[DpAction], packets: &mut Batch, sink: &
 /// one has changed nothing yet.
 #[inline]
 fn rewrite_all(rewrites: &[DpAction], packet: &mut Packet) -> Result<(), usize> {
-    let mut layers = None;
+    let mut known = Known::default();
     for (index, action) in rewrites.iter().enumerate() {
         let passed = match action {
             DpAction::DecTtl { .. } | DpAction::DecMplsTtl { .. } => {
-                dec_ttl(action, packet, &mut layers)
+                dec_ttl(action, packet, &mut known)
             }
             DpAction::SetQueue(queue) => {
                 packet.queue = *queue;
                 true
             }
             action => {
-                !needs_plain(action, packet)
-                    && rewrite::rewrite(action, packet, &mut layers).is_ok()
+                !needs_plain(action, packet) && rewrite::rewrite(action, packet, &mut known).is_ok()
             }
         };
         if !passed {
@@ -181,7 +181,7 @@ fn run_each<S: Sink>(actions: &[DpAction], start: usize, packets: &mut Batch, si
 
 /// Runs the part of `actions` from `start` on.
 fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sink: &mut S) {
-    let mut layers = None;
+    let mut known = Known::default();
     let mut reason = DropReason::NoOutput;
     let mut delivered = false;
     let mut index = start;
@@ -213,10 +213,10 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
             DpAction::Meter(meter) => match sink.meter(*meter, &packet) {
                 MeterVerdict::Pass => {}
                 MeterVerdict::Drop => return sink.drop(DropReason::Meter, packet),
-                MeterVerdict::Remark(levels) => rewrite::remark(&mut packet, &mut layers, levels),
+                MeterVerdict::Remark(levels) => rewrite::remark(&mut packet, &mut known, levels),
             },
             DpAction::DecTtl { skip_to, expired } | DpAction::DecMplsTtl { skip_to, expired } => {
-                if !dec_ttl(action, &mut packet, &mut layers) {
+                if !dec_ttl(action, &mut packet, &mut known) {
                     reason = expire(expired.as_ref(), &packet, sink);
                     // Backwards would be for ever.
                     index = index.max(usize::from(*skip_to));
@@ -226,7 +226,7 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
                 return run_segments(actions, index - 1, packet, sink);
             }
             action => {
-                if let Err(reason) = rewrite::rewrite(action, &mut packet, &mut layers) {
+                if let Err(reason) = rewrite::rewrite(action, &mut packet, &mut known) {
                     return sink.drop(reason, packet);
                 }
             }
@@ -241,11 +241,11 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
 
 /// Decrements the TTL that `action` means; `false`, and no change, if it ran out.
 #[inline]
-fn dec_ttl(action: &DpAction, packet: &mut Packet, layers: &mut Option<Layers>) -> bool {
+fn dec_ttl(action: &DpAction, packet: &mut Packet, known: &mut Known) -> bool {
     if matches!(action, DpAction::DecTtl { .. }) {
-        rewrite::dec_ttl(packet, layers)
+        rewrite::dec_ttl(packet, known)
     } else {
-        rewrite::dec_mpls_ttl(packet, layers)
+        rewrite::dec_mpls_ttl(packet, known)
     }
 }
 

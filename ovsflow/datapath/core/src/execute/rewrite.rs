@@ -7,12 +7,37 @@ use crate::error::DropReason;
 use crate::packet::layers::{L3, Layers};
 use crate::packet::{Packet, arp, ethernet, icmp, ipv4, ipv6, mpls, number, transport, vxlan};
 
+/// Where one packet's headers are, once somebody asked.
+#[derive(Default)]
+pub(super) struct Known {
+    valid: bool,
+    layers: Layers,
+}
+
+impl Known {
+    /// The layers of `packet`, which must be the same packet each time.
+    #[inline]
+    fn of(&mut self, packet: &Packet) -> &Layers {
+        if !self.valid {
+            self.valid = true;
+            self.layers.read(packet.bytes());
+        }
+        &self.layers
+    }
+
+    /// Headers may have moved.
+    #[inline]
+    fn forget(&mut self) {
+        self.valid = false;
+    }
+}
+
 /// Carries out an action that changes the packet and nothing else.
 #[inline]
 pub(super) fn rewrite(
     action: &DpAction,
     packet: &mut Packet,
-    known: &mut Option<Layers>,
+    known: &mut Known,
 ) -> Result<(), DropReason> {
     match action {
         DpAction::Set(SetHeader::Ethernet {
@@ -22,17 +47,16 @@ pub(super) fn rewrite(
             src_mask,
         }) => ethernet::set_addresses(packet.bytes_mut(), *dst, *dst_mask, *src, *src_mask),
         DpAction::Set(header) => {
-            let layers = *known.get_or_insert_with(|| Layers::parse(packet));
-            set(header, packet, &layers);
+            set(header, packet, known.of(packet));
             if changes_layers(header) {
-                *known = None;
+                known.forget();
             }
         }
         DpAction::CopyTtlOut => with_mpls(packet, known, mpls::copy_ttl_out),
         DpAction::CopyTtlIn => with_mpls(packet, known, mpls::copy_ttl_in),
         _ => {
             let done = push_or_pop(action, packet, known);
-            *known = None;
+            known.forget();
             return done;
         }
     }
@@ -44,7 +68,7 @@ pub(super) fn rewrite(
 fn push_or_pop(
     action: &DpAction,
     packet: &mut Packet,
-    known: &mut Option<Layers>,
+    known: &mut Known,
 ) -> Result<(), DropReason> {
     let pushed = match action {
         DpAction::PushVlan { tpid, tci } => {
@@ -56,11 +80,11 @@ fn push_or_pop(
             true
         }
         DpAction::PushMpls { ethertype, lse } => {
-            let type_at = layers(packet, known).type_at;
+            let type_at = known.of(packet).type_at;
             type_at == 0 || mpls::push(packet, usize::from(type_at), *ethertype, *lse)
         }
         DpAction::PopMpls { ethertype } => {
-            let layers = layers(packet, known);
+            let layers = known.of(packet);
             if layers.has_mpls() {
                 mpls::pop(packet, usize::from(layers.type_at), *ethertype);
             }
@@ -70,7 +94,7 @@ fn push_or_pop(
             packet.len() < ethernet::HEADER_LEN || ethernet::push_pbb(packet, *ethertype, *itag)
         }
         DpAction::PopPbb => {
-            let layers = layers(packet, known);
+            let layers = known.of(packet);
             if layers.has_pbb() {
                 ethernet::pop_pbb(packet, usize::from(layers.tag));
             }
@@ -85,13 +109,8 @@ fn push_or_pop(
     }
 }
 
-#[inline]
-fn layers(packet: &Packet, known: &mut Option<Layers>) -> Layers {
-    *known.get_or_insert_with(|| Layers::parse(packet))
-}
-
-fn with_mpls(packet: &mut Packet, known: &mut Option<Layers>, change: fn(&mut [u8], usize)) {
-    let layers = layers(packet, known);
+fn with_mpls(packet: &mut Packet, known: &mut Known, change: fn(&mut [u8], usize)) {
+    let layers = known.of(packet);
     if layers.has_mpls() {
         change(packet.bytes_mut(), usize::from(layers.tag));
     }
@@ -199,29 +218,29 @@ fn changes_layers(header: &SetHeader) -> bool {
 
 /// Decrements the IP TTL; `false`, and no change, if it is 0 or 1.  A frame without IP header passes.
 #[inline]
-pub(super) fn dec_ttl(packet: &mut Packet, known: &mut Option<Layers>) -> bool {
-    let layers = layers(packet, known);
+pub(super) fn dec_ttl(packet: &mut Packet, known: &mut Known) -> bool {
+    let layers = known.of(packet);
     let at = usize::from(layers.l3);
-    match layers.l3_kind {
-        L3::Ipv4 => ipv4::dec_ttl(packet.bytes_mut(), at),
-        L3::Ipv6 => ipv6::dec_hop_limit(packet.bytes_mut(), at),
-        L3::None | L3::Arp => true,
+    if layers.l3_kind == L3::Ipv4 {
+        ipv4::dec_ttl(packet.bytes_mut(), at)
+    } else {
+        layers.l3_kind != L3::Ipv6 || ipv6::dec_hop_limit(packet.bytes_mut(), at)
     }
 }
 
 /// Decrements the TTL of the outer label; `false`, and no change, if it is 0 or 1.  A frame without
 /// label passes.
 #[inline]
-pub(super) fn dec_mpls_ttl(packet: &mut Packet, known: &mut Option<Layers>) -> bool {
-    let layers = layers(packet, known);
+pub(super) fn dec_mpls_ttl(packet: &mut Packet, known: &mut Known) -> bool {
+    let layers = known.of(packet);
     !layers.has_mpls() || mpls::dec_ttl(packet.bytes_mut(), usize::from(layers.tag))
 }
 
 /// Raises the drop precedence of an assured-forwarding DSCP by `levels`, to the third at most;
 /// other code points have no drop precedence.  Source: RFC 2597 §6, OpenFlow 1.3.5 §5.7.1.
-pub(super) fn remark(packet: &mut Packet, known: &mut Option<Layers>, levels: u8) {
-    let layers = layers(packet, known);
-    let Some(tos) = vxlan::inner_tos(packet.bytes(), &layers) else {
+pub(super) fn remark(packet: &mut Packet, known: &mut Known, levels: u8) {
+    let layers = known.of(packet);
+    let Some(tos) = vxlan::inner_tos(packet.bytes(), layers) else {
         return;
     };
     // DSCP is class (3 bits), precedence (2 bits), 0; two more bits are ECN.
@@ -237,13 +256,13 @@ pub(super) fn remark(packet: &mut Packet, known: &mut Option<Layers>, levels: u8
             tos_mask: 0xfc,
             ..ipv4::Change::default()
         };
-        ipv4::set(packet.bytes_mut(), &layers, &offload, &change);
+        ipv4::set(packet.bytes_mut(), layers, &offload, &change);
     } else {
         let change = ipv6::Change {
             traffic_class: tos,
             traffic_class_mask: 0xfc,
             ..ipv6::Change::default()
         };
-        ipv6::set(packet.bytes_mut(), &layers, &offload, &change);
+        ipv6::set(packet.bytes_mut(), layers, &offload, &change);
     }
 }

@@ -192,7 +192,7 @@ impl Packet {
     /// Cuts the frame to at most `len` bytes.
     #[inline]
     pub fn truncate(&mut self, len: usize) {
-        self.end = self.end.min(self.start + len as u32);
+        self.end = self.start + len.min(self.len()) as u32;
     }
 
     fn shift_offsets(&mut self, by: i32) {
@@ -246,5 +246,73 @@ impl Pool {
     #[inline]
     pub fn give(&mut self, packet: Box<Packet>) {
         self.free.push(packet);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packet::Checksum;
+
+    proptest! {
+        #[test]
+        fn test_what_is_inserted_can_be_removed(
+            frame in proptest::collection::vec(any::<u8>(), 1..200),
+            at in 0_usize..250,
+            count in 0_usize..150,
+        ) {
+            let mut packet = Packet::from_frame(&frame);
+            let checksum = Checksum { start: 100, offset: 16 };
+            packet.offload.checksum = Some(checksum);
+            let fits = at <= frame.len() && count <= HEADROOM;
+            let gap = packet.insert(at, count).map(|gap| {
+                gap.fill(0xee);
+                gap.len()
+            });
+            prop_assert_eq!(gap, fits.then_some(count));
+            if fits {
+                let expected = [&frame[..at], &vec![0xee; count], &frame[at..]].concat();
+                prop_assert_eq!(packet.bytes(), expected);
+                let start = packet.offload.checksum.map(|left| left.start);
+                prop_assert_eq!(start, Some(100 + count as u16));
+                prop_assert!(packet.remove(at, count));
+            }
+            prop_assert_eq!(packet.bytes(), &frame);
+            prop_assert_eq!(packet.offload.checksum, Some(checksum));
+            prop_assert_eq!(packet.remove(at, frame.len() + 1), false);
+            prop_assert_eq!(packet.bytes(), &frame);
+        }
+    }
+
+    #[test]
+    fn test_a_packet_from_the_pool_remembers_nothing() {
+        let mut pool = Pool::new(64, 1);
+        let mut packet = pool.take();
+        assert!(packet.append(&[1; 64]));
+        assert!(!packet.append(&[1]));
+        packet.queue = 7;
+        packet.in_port = PortNo(3);
+        packet.tunnel = Some(Tunnel::default());
+        packet.offload.verified = true;
+        packet.pull_front(60);
+        packet.truncate(usize::MAX);
+        assert_eq!(packet.len(), 4);
+        pool.give(packet);
+        let again = pool.take();
+        assert!(again.is_empty());
+        assert_eq!((again.queue, again.in_port), (0, PortNo::ANY));
+        assert_eq!((again.tunnel, again.offload), (None, Offload::default()));
+    }
+
+    #[test]
+    fn test_a_copy_grows_to_the_frame_it_copies() {
+        let long = Packet::from_frame(&[5; 3000]);
+        let mut pool = Pool::new(64, 0);
+        assert_eq!(pool.copy(&long).bytes(), [5; 3000]);
+        let mut parts = pool.take();
+        parts.set_parts(&[1; 60], &[2; 60]);
+        assert_eq!(parts.bytes(), [[1; 60], [2; 60]].concat());
     }
 }

@@ -85,11 +85,18 @@ impl Layers {
     #[inline]
     pub fn parse_frame(frame: &[u8]) -> Self {
         let mut layers = Self::default();
-        let Some(at) = layers.parse_link(frame) else {
-            return layers;
-        };
-        layers.parse_payload(frame, layers.ethertype, at);
+        layers.read(frame);
         layers
+    }
+
+    /// Finds the headers of an Ethernet frame, in place: a copy of fields just written one by one
+    /// would have to wait for each of them.
+    #[inline]
+    pub fn read(&mut self, frame: &[u8]) {
+        *self = Self::default();
+        if let Some(at) = self.parse_link(frame) {
+            self.parse_payload(frame, self.ethertype, at);
+        }
     }
 
     /// Finds the headers of an Ethernet frame that starts at `start` of `bytes`; offsets count from
