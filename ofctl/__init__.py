@@ -1,1 +1,4 @@
-"""ofctl: speaks OpenFlow to any switch, as ovs-ofctl does."""
+"""`ofctl`: the commands of `ovs-ofctl` for any OpenFlow switch.
+
+Of ovsflow it uses `ovsflow.openflow` and the errors; no switch of ours needs to run.
+"""

@@ -155,6 +155,8 @@ def _suits(packet: _Packet, action: Action) -> bool:
         case model.PopVlan():
             found, packet.tagged = packet.tagged, False
             return found or lenient
+        case model.Load(target=Subfield(field="vlan_tci", start=start), value=value):
+            packet.tagged = bool(value << start & VLAN_CFI)
         case model.PushVlan() | model.SetVlanVid() | model.SetVlanPcp():
             packet.tagged = True
         case model.PushMpls():

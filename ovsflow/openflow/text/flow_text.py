@@ -17,10 +17,10 @@ from ovsflow.openflow.constants import (
     PortNumber,
     Version,
 )
-from ovsflow.openflow.flow_stats import FlowStats
+from ovsflow.openflow.flow_mod import FlowMod
+from ovsflow.openflow.flow_stats_entry import FlowStats
 from ovsflow.openflow.instructions import Instructions
 from ovsflow.openflow.match import Match
-from ovsflow.openflow.modify import FlowMod
 from ovsflow.openflow.text.action_parse import ActionParser
 from ovsflow.openflow.text.action_render import ActionRenderer
 from ovsflow.openflow.text.check import check_flow, invalid
@@ -182,7 +182,7 @@ def parse_flow_line(
         check_flow(line.keys, instructions, version, actions)
         if instructions.goto is not None and instructions.goto <= numbers.get("table_id", 0):
             raise invalid(actions, "OFPBRC_BAD_TABLE_ID")
-    default_table = 0 if command in _ADDS else ALL_TABLES
+    default_table = ALL_TABLES if command in _DELETES else 0
     cookie, mask = numbers.get("cookie", 0), 0
     if "filter_mask" in numbers:
         cookie, mask = numbers["filter"], numbers["filter_mask"]
@@ -298,7 +298,7 @@ def flow_line(body: FlowMod, version: int, names: Names = NUMBERS) -> str:
             words.append(f"cookie=0x{body.cookie:x}")
     elif body.cookie:
         words.append(f"cookie=0x{body.cookie:x}")
-    if body.table_id != (0 if body.command in _ADDS else ALL_TABLES):
+    if body.table_id != (ALL_TABLES if body.command in _DELETES else 0):
         words.append(f"table={render_table(body.table_id, names)}")
     for name in (*_TIMEOUTS, "importance"):
         value = getattr(body, name)

@@ -14,8 +14,8 @@ from ovsflow.openflow.constants import (
     PortNumber,
     Version,
 )
+from ovsflow.openflow.group_mod import Bucket, GroupMod, Selection
 from ovsflow.openflow.match import Match, MatchField
-from ovsflow.openflow.modify import Bucket, GroupMod, Selection
 from ovsflow.openflow.text.action_parse import ActionParser
 from ovsflow.openflow.text.action_render import ActionRenderer
 from ovsflow.openflow.text.names import NUMBERS, Names, find_port, render_port

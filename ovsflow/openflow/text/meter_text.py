@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ovsflow.openflow.constants import MeterBandType, MeterFlag, MeterModCommand, MeterNumber
-from ovsflow.openflow.group_stats import MeterConfig
+from ovsflow.openflow.meter_stats import MeterConfig
 from ovsflow.openflow.modify import MeterBand, MeterMod
 from ovsflow.openflow.text.scan import Piece, bad
 from ovsflow.openflow.text.values import small, wide

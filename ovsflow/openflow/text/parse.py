@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from ovsflow.errors import ParseError
 from ovsflow.openflow.actions import Action
 from ovsflow.openflow.constants import FlowModCommand, GroupModCommand, MeterModCommand, Version
+from ovsflow.openflow.flow_mod import FlowMod
+from ovsflow.openflow.group_mod import GroupMod
 from ovsflow.openflow.instructions import Instructions
 from ovsflow.openflow.match import Match
-from ovsflow.openflow.modify import FlowMod, GroupMod, MeterMod
+from ovsflow.openflow.modify import MeterMod
 from ovsflow.openflow.packets import PacketOut
 from ovsflow.openflow.text.action_parse import ActionParser
 from ovsflow.openflow.text.flow_text import FlowFilter, parse_filter_line, parse_flow_line

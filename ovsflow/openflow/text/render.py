@@ -8,11 +8,14 @@ from collections.abc import Iterable
 
 from ovsflow.openflow.actions import Action
 from ovsflow.openflow.constants import DEFAULT_PRIORITY, Version
-from ovsflow.openflow.flow_stats import FlowStats
-from ovsflow.openflow.group_stats import GroupDesc, MeterConfig
+from ovsflow.openflow.flow_mod import FlowMod
+from ovsflow.openflow.flow_stats_entry import FlowStats
+from ovsflow.openflow.group_mod import GroupMod
+from ovsflow.openflow.group_stats import GroupDesc
 from ovsflow.openflow.instructions import Instructions
 from ovsflow.openflow.match import Match
-from ovsflow.openflow.modify import FlowMod, GroupMod, MeterMod
+from ovsflow.openflow.meter_stats import MeterConfig
+from ovsflow.openflow.modify import MeterMod
 from ovsflow.openflow.packets import PacketOut
 from ovsflow.openflow.text.action_render import ActionRenderer
 from ovsflow.openflow.text.flow_text import flow_line, flow_stats_words

@@ -230,6 +230,8 @@ def load_bits(writer: FieldWriter, bits: Subfield, number: int) -> Actions:
     assert known is not None
     mask = ((1 << bits.len) - 1) << bits.start
     whole = mask == (1 << 8 * known.wire_bytes) - 1
+    if bits.field == "vlan_tci":
+        writer.tagged = bool(number << bits.start & VLAN_CFI)
     if writer.version >= Version.OF15:
         return [model.SetField(bits.field, number << bits.start, None if whole else mask)]
     return writer.load(bits.field, number << bits.start, None if whole else mask)

@@ -1,0 +1,1 @@
+"""The commands, a few to a file; `registry.py` lists them all."""

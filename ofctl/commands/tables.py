@@ -1,0 +1,162 @@
+"""Commands about tables, and about the table of tunnel options."""
+
+from collections.abc import Sequence
+
+from ofctl import jsonform
+from ofctl.commands.command import Command, with_session
+from ofctl.commands.switch import show_parts
+from ofctl.errors import CommandError
+from ofctl.session import Session
+from ovsflow.openflow.constants import ALL_TABLES, Version
+from ovsflow.openflow.modify import TableMod
+from ovsflow.openflow.multipart import StatsRequest
+from ovsflow.openflow.nicira import TlvTableReply, TlvTableRequest
+from ovsflow.openflow.notices import TableDesc
+from ovsflow.openflow.table_stats import (
+    TableDescReply,
+    TableDescRequest,
+    TableFeaturesRequest,
+    TableStatsRequest,
+)
+from ovsflow.openflow.text.names import find_table
+
+_GROUP = "Tables"
+_EVICTION, _VACANCY = 1 << 2, 1 << 3
+
+
+def _stats(session: Session, arguments: Sequence[str]) -> None:
+    _whole(session, TableStatsRequest())
+
+
+def _whole(session: Session, request: StatsRequest) -> None:
+    show_parts(session, request, "tables")
+
+
+def _features(session: Session, arguments: Sequence[str]) -> None:
+    session.needs(Version.OF13, "dump-table-features")
+    _whole(session, TableFeaturesRequest())
+
+
+def _desc(session: Session, arguments: Sequence[str]) -> None:
+    session.needs(Version.OF14, "dump-table-desc")
+    _whole(session, TableDescRequest())
+
+
+def _mod_table(session: Session, arguments: Sequence[str]) -> None:
+    session.needs(Version.OF14, "mod-table")
+    word, setting = arguments[0], arguments[1].lower()
+    table = ALL_TABLES if word.lower() == "all" else find_table(word)
+    if table is None:
+        raise CommandError(f'unknown table "{word}"')
+    if setting in ("evict", "noevict"):
+        config = _old_config(session, table) & ~_EVICTION
+        session.change([TableMod(table, config | (_EVICTION if setting == "evict" else 0))])
+        return
+    if setting == "novacancy":
+        session.change([TableMod(table, _old_config(session, table) & ~_VACANCY)])
+        return
+    marks = setting.removeprefix("vacancy:").split(",")
+    if not setting.startswith("vacancy:") or len(marks) != 2 or not all(m.isdigit() for m in marks):
+        wanted = "evict, noevict, vacancy:LOW,HIGH or novacancy"
+        raise CommandError(f"invalid table_mod setting {arguments[1]}: want {wanted}")
+    low, high = int(marks[0]), int(marks[1])
+    if not low <= high <= 100:
+        raise CommandError(f"invalid vacancy {arguments[1]}: want two percentages, low and high")
+    config = _old_config(session, table) | _VACANCY
+    session.change([TableMod(table, config, vacancy=(low, high))])
+
+
+def _old_config(session: Session, table: int) -> int:
+    """What is set for the table now: a change of one thing must say the other again."""
+    parts = session.connection.collect(TableDescRequest(), TableDescReply)
+    known: list[TableDesc] = [each for part in parts for each in part.tables]
+    return next((each.config for each in known if each.table_id == table), 0)
+
+
+def _dump_tlv(session: Session, arguments: Sequence[str]) -> None:
+    reply = session.connection.request(TlvTableRequest())
+    if session.settings.json and isinstance(reply.body, TlvTableReply):
+        print(jsonform.dump(jsonform.plain(reply.body, session.version)), end="")
+    else:
+        session.show([reply])
+
+
+def _mod_tlv(session: Session, arguments: Sequence[str]) -> None:
+    raise CommandError(
+        "tunnel options (tun_metadata) are Geneve's, and ofctl does not change their table; "
+        "use ovs-ofctl add-tlv-map or del-tlv-map with an Open vSwitch"
+    )
+
+
+COMMANDS = (
+    Command(
+        "dump-tables",
+        "SWITCH",
+        "show counters of tables",
+        with_session(_stats),
+        1,
+        1,
+        ("ofctl dump-tables br0",),
+        _GROUP,
+    ),
+    Command(
+        "dump-table-features",
+        "SWITCH",
+        "show what tables can do (OpenFlow 1.3 and later)",
+        with_session(_features),
+        1,
+        1,
+        ("ofctl dump-table-features br0",),
+        _GROUP,
+    ),
+    Command(
+        "dump-table-desc",
+        "SWITCH",
+        "show eviction and vacancy of tables (OpenFlow 1.4 and later)",
+        with_session(_desc),
+        1,
+        1,
+        ("ofctl dump-table-desc br0",),
+        _GROUP,
+    ),
+    Command(
+        "mod-table",
+        "SWITCH TABLE evict|noevict|vacancy:LOW,HIGH|novacancy",
+        "change eviction and vacancy of a table (OpenFlow 1.4 and later)",
+        with_session(_mod_table),
+        3,
+        3,
+        ("ofctl mod-table br0 0 evict", "ofctl mod-table br0 all vacancy:20,80"),
+        _GROUP,
+    ),
+    Command(
+        "dump-tlv-map",
+        "SWITCH",
+        "show which tunnel options are mapped to fields",
+        with_session(_dump_tlv),
+        1,
+        1,
+        ("ofctl dump-tlv-map br0",),
+        _GROUP,
+    ),
+    Command(
+        "add-tlv-map",
+        "SWITCH MAP",
+        "not offered: maps tunnel options to fields",
+        with_session(_mod_tlv),
+        2,
+        2,
+        (),
+        _GROUP,
+    ),
+    Command(
+        "del-tlv-map",
+        "SWITCH [MAP]",
+        "not offered: unmaps tunnel options",
+        with_session(_mod_tlv),
+        1,
+        2,
+        (),
+        _GROUP,
+    ),
+)
