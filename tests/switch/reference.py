@@ -100,7 +100,8 @@ class ReferenceSwitch:
         while table is not None:
             flow = self.lookup(table, walk)
             if flow is None:
-                break
+                # Without a table-miss flow the packet is dropped, action set and all (5.4).
+                return walk.outputs
             flow.packets += 1
             flow.bytes += length
             table = self.execute(flow, walk)

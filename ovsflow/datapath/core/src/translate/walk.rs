@@ -251,13 +251,15 @@ impl<'a, O: Observer> Walk<'a, O> {
         instructions.goto
     }
 
-    /// No rule matched.  As in Open vSwitch, what the action set has collected still runs.
+    /// No rule matched: the packet is dropped, and what the action set has collected with it.
+    /// Source: OpenFlow 1.3.5 §5.4.
     fn miss(&mut self, table: TableId) {
         self.credits.push(Credit::Miss(table));
         if self.resubmitted > 0 {
             // A resubmit that finds nothing has no effect.
             return;
         }
+        self.set.clear();
         if self.context.settings.miss_to_controller {
             self.source.cookie = u64::MAX;
             self.source.rule = None;
