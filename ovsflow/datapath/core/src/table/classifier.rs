@@ -223,8 +223,8 @@ impl Classifier {
         self.soft += u32::from(rule.flags & rule_flags::SOFT != 0);
         let index = self.tuple_for(store, rule.shape);
         let first = self.put(store, index, slot);
-        let chain = Chain { store, next: first };
-        if chain.skip(merge::MAX_CHAIN).next().is_some() {
+        let mut chain = Chain { store, next: first };
+        if chain.nth(merge::MAX_CHAIN).is_some() {
             self.limit_chain(store, index, first);
         }
     }

@@ -155,3 +155,100 @@ impl Meter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::openflow::modify::MeterModCommand;
+
+    const KBPS: u16 = 1;
+
+    fn meter(flags: u16, bands: &[(u32, u32, MeterBandKind)]) -> Meter {
+        let bands = bands
+            .iter()
+            .map(|&(rate, burst, kind)| MeterBand { rate, burst, kind });
+        let request = MeterMod {
+            command: MeterModCommand::Add,
+            flags,
+            meter: MeterId(1),
+            bands: bands.collect(),
+        };
+        Meter::new(&request, None, Now(0))
+    }
+
+    proptest! {
+        /// What passes in any time is what the rate and the burst allow, to within one packet.
+        #[test]
+        fn the_rate_is_exact_whatever_the_packets(
+            rate in 1u32..20_000_000,
+            burst in 0u32..1_000_000,
+            by_packets in any::<bool>(),
+            (packets, bytes) in prop::sample::select(vec![(1u64, 64u64), (1, 1514), (45, 65_000), (1, 9000)]),
+            load in 2u64..20,
+            jitter in prop::collection::vec(0u64..1000, 1..20),
+        ) {
+            let flags = meter_flags::BURST | if by_packets { meter_flags::PKTPS } else { KBPS };
+            let meter = meter(flags, &[(rate, burst, MeterBandKind::Drop)]);
+            let cost = if by_packets { packets * 1_000_000_000 } else { bytes * 8 * 1_000_000 };
+            let step = (cost / u64::from(rate) / load).max(2);
+            let (mut now, mut passed) = (0, 0u128);
+            for i in 0..5000 {
+                now += step / 2 + jitter[i % jitter.len()] % step;
+                if meter.run(packets, bytes, Now(now)) == MeterVerdict::Pass {
+                    passed += u128::from(cost);
+                }
+            }
+            let full = u128::from(if burst == 0 { rate } else { burst }) * 1_000_000_000;
+            let allowed = full + u128::from(rate) * u128::from(now);
+            prop_assert!(passed <= allowed + u128::from(cost));
+            let offered = 5000 * u128::from(cost);
+            let earned = u128::from(rate) * u128::from(now);
+            prop_assert!(passed + u128::from(cost) >= offered.min(earned));
+        }
+    }
+
+    #[test]
+    fn a_steady_overload_passes_at_the_rate() {
+        for (packets, bytes) in [(1, 64), (1, 1514), (45, 65_000)] {
+            let meter = meter(
+                KBPS | meter_flags::BURST,
+                &[(100_000, 100, MeterBandKind::Drop)],
+            );
+            let mut passed = 0;
+            let interval = bytes * 8 * 1_000_000 / 1_000_000; // A tenth of what the packet needs.
+            let mut now = 0;
+            while now < 10_000_000_000 {
+                now += interval;
+                if meter.run(packets, bytes, Now(now)) == MeterVerdict::Pass {
+                    passed += bytes * 8;
+                }
+            }
+            let wanted = 100_000_000.0 * 10.0;
+            let error = (passed as f64 - wanted).abs() / wanted;
+            assert!(error < 0.002, "{bytes} bytes: {passed} bits, {error}");
+        }
+    }
+
+    #[test]
+    fn the_band_of_the_highest_rate_exceeded_decides() {
+        let remark = MeterBandKind::DscpRemark { precedence: 1 };
+        let bands = [(10, 10, remark), (20, 20, MeterBandKind::Drop)];
+        let meter = meter(meter_flags::PKTPS | meter_flags::BURST, &bands);
+        let verdicts: Vec<MeterVerdict> = (0..40).map(|_| meter.run(1, 100, Now(0))).collect();
+        let count = |wanted| {
+            verdicts
+                .iter()
+                .filter(|&&verdict| verdict == wanted)
+                .count()
+        };
+        assert_eq!(count(MeterVerdict::Pass), 10);
+        assert_eq!(count(MeterVerdict::Remark { precedence: 1 }), 10);
+        assert_eq!(count(MeterVerdict::Drop), 20);
+        let stats = meter.stats(3, Now::from_secs(2));
+        assert_eq!((stats.packets, stats.bytes), (40, 4000));
+        assert_eq!(stats.bands, [(10, 1000), (20, 2000)]);
+        assert_eq!(stats.flow_count, 3);
+    }
+}

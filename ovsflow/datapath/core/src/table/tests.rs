@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod generate;
+mod groups;
+mod tables;
 mod twin;
