@@ -17,7 +17,6 @@ from ovsflow.openflow import nicira_actions, nicira_field_actions
 from ovsflow.openflow.action_parts import (
     BAD_ARGUMENT,
     BAD_LEN,
-    BAD_OUT_PORT,
     BAD_SET_ARGUMENT,
     BAD_SET_MASK,
     BAD_TYPE,
@@ -30,7 +29,14 @@ from ovsflow.openflow.action_parts import (
 )
 from ovsflow.openflow.constants import ONF, PortNumber, Version
 from ovsflow.openflow.fields import Field
-from ovsflow.openflow.match_codec import port_from_16, port_to_16, read_tlv, tlv_bytes
+from ovsflow.openflow.match_codec import (
+    BAD_OUT_PORT,
+    legal_port,
+    port_from_16,
+    port_to_16,
+    read_tlv,
+    tlv_bytes,
+)
 from ovsflow.openflow.wire import Reader, fault, missing, pack, padding, records
 
 _HEADER = struct.Struct("!HH")
@@ -179,7 +185,7 @@ def _decode_write(name: str, layout: struct.Struct, body: bytes) -> act.Action:
 
 def _checked_output(port: int, max_len: int) -> act.Output:
     reserved = port >= PortNumber.MAX and port not in _TARGETS
-    if reserved or port == 0xFF00:
+    if reserved or legal_port(port) == 0xFF00:
         raise fault(BAD_OUT_PORT, f"output to port {port:#x}")
     return act.Output(port, max_len)
 

@@ -11,14 +11,13 @@ from ovsflow.errors import EncodeError
 from ovsflow.openflow.actions import Action, Move, Subfield
 from ovsflow.openflow.constants import NICIRA, ErrorType
 from ovsflow.openflow.fields import Field, by_name, header_bytes
-from ovsflow.openflow.match_codec import read_header
+from ovsflow.openflow.match_codec import BAD_FIELD, BAD_SET_TYPE, read_header
 from ovsflow.openflow.wire import Fault, Reader, fault, pack, padding
 
 BAD_TYPE: Fault = (int(ErrorType.BAD_ACTION), 0)
 BAD_LEN: Fault = (int(ErrorType.BAD_ACTION), 1)
 BAD_EXPERIMENTER: Fault = (int(ErrorType.BAD_ACTION), 2)
 BAD_EXPERIMENTER_TYPE: Fault = (int(ErrorType.BAD_ACTION), 3)
-BAD_OUT_PORT: Fault = (int(ErrorType.BAD_ACTION), 4)
 BAD_ARGUMENT: Fault = (int(ErrorType.BAD_ACTION), 5)
 BAD_SET_LEN: Fault = (int(ErrorType.BAD_ACTION), 14)
 BAD_SET_ARGUMENT: Fault = (int(ErrorType.BAD_ACTION), 15)
@@ -98,8 +97,18 @@ def made_subfield(field: Field, start: int, bits: int, *, write: bool = False) -
 
 def read_field(reader: Reader) -> Field:
     """A field named by a TLV header of 4 or 8 bytes."""
-    _, masked, field = read_header(reader, action=True)
-    assert field is not None
+    return _named(reader, BAD_FIELD)
+
+
+def read_short_field(reader: Reader) -> Field:
+    """A field named by a TLV header in an action that once knew only those of 4 bytes."""
+    return _named(reader, BAD_SET_TYPE)
+
+
+def _named(reader: Reader, unknown: Fault) -> Field:
+    header, masked, field = read_header(reader)
+    if field is None:
+        raise fault(unknown, f"unknown field {header:#x}")
     if masked:
         raise fault(BAD_SET_ARGUMENT, f"{field.name}: a header with a mask bit names no field")
     return field
@@ -107,7 +116,7 @@ def read_field(reader: Reader) -> Field:
 
 def read_field32(number: int) -> Field:
     """A field named by a TLV header in 32 bits."""
-    return read_field(Reader(number.to_bytes(4, "big"), "action", (4, 1)))
+    return read_short_field(Reader(number.to_bytes(4, "big"), "action", BAD_LEN))
 
 
 def field_header(name: str) -> bytes:

@@ -10,7 +10,7 @@ ofp-errors, for Nicira's.
 from functools import cache
 from typing import NamedTuple
 
-from ovsflow.openflow.constants import NICIRA, ONF, ErrorType, Version
+from ovsflow.openflow.constants import NICIRA, ONF, SPOKEN, ErrorType, Version
 
 
 class ErrorNumber(NamedTuple):
@@ -53,6 +53,9 @@ def _names(version: int) -> dict[ErrorNumber, str]:
 
 @cache
 def _numbers(version: int) -> dict[str, ErrorNumber]:
+    """Names and numbers; a version that is not spoken here is answered like its neighbour."""
+    if version not in SPOKEN:
+        version = Version.OF13 if 0 < version < Version.OF13 else max(SPOKEN)
     numbers = {}
     for line in _ERRORS.strip().splitlines():
         name, *ranges = line.split()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from ovsflow import datapath
+from ovsflow.datapath import fields as native_fields
 from ovsflow.openflow.constants import NICIRA, Version
 
 NSH = 0x005AD650
@@ -96,11 +96,6 @@ def by_header(header: int) -> Field | None:
     return field if field is not None and 0 < (header & 0xFF) <= TUN_METADATA_BYTES else None
 
 
-def knows_kind(header: int) -> bool:
-    """Whether there is a field of this class and number, whatever the length says."""
-    return (header & _length_mask(header)) in _kinds()
-
-
 def header_size(header: int) -> int:
     """Bytes of the value that a header (without mask) announces."""
     if header > 0xFFFFFFFF:
@@ -138,7 +133,7 @@ def _table() -> tuple[Field, ...]:
             tuple(row.decodes),
             order,
         )
-        for order, row in enumerate(datapath.fields())
+        for order, row in enumerate(native_fields())
     ]
     have = {row.name for row in native}
     return (*native, *(row for row in _foreign(len(native)) if row.name not in have))
@@ -159,15 +154,6 @@ def _headers() -> dict[int, Field]:
 @cache
 def _variable() -> dict[int, Field]:
     return {header & ~0xFF: row for row in _table() if row.variable for header in row.decodes}
-
-
-@cache
-def _kinds() -> frozenset[int]:
-    return frozenset(header & _length_mask(header) for row in _table() for header in row.decodes)
-
-
-def _length_mask(header: int) -> int:
-    return ~(0xFF << 32) if header > 0xFFFFFFFF else ~0xFF
 
 
 def _nxm(number: int, size: int) -> int:

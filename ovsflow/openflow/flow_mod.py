@@ -39,6 +39,7 @@ from ovsflow.openflow.match_codec import (
     decode_nxm,
     encode_match,
     encode_nxm,
+    legal_port,
     nxm_tlvs,
     port_from_16,
     port_to_16,
@@ -217,7 +218,7 @@ class FlowMod(Body):
             flags,
             importance if version >= Version.OF14 else 0,
             buffer_id,
-            out_port,
+            legal_port(out_port),
             out_group,
         )
 
@@ -267,5 +268,11 @@ def flags_to_10(flags: int) -> int:
 
 
 def flags_from_10(flags: int) -> int:
-    """OpenFlow 1.0's flags as `FlowFlag` bits; unknown ones do not count."""
+    """OpenFlow 1.0's flags as `FlowFlag` bits.
+
+    Raises:
+        DecodeError: OFPFMFC_BAD_FLAGS for a flag that it does not have.
+    """
+    if flags & ~(_FLAGS10 | _EMERGENCY10):
+        raise fault(_BAD_FLAGS, f"flow mod with flags {flags:#x}")
     return flags & _FLAGS10 | (FlowFlag.EMERGENCY if flags & _EMERGENCY10 else 0)

@@ -28,6 +28,7 @@ from ovsflow.openflow.match_codec import (
     decode_nxm,
     encode_match,
     encode_nxm,
+    legal_port,
     nxm_tlvs,
     port_from_16,
     port_to_16,
@@ -339,7 +340,7 @@ def _decode_filter(data: bytes, version: int) -> _Parts:
     table_id, out_port, out_group, cookie, cookie_mask = reader.read(_REQUEST)
     match = decode_match(reader, strict=True)
     reader.end()
-    return match, table_id, out_port, out_group, cookie, cookie_mask
+    return match, table_id, legal_port(out_port), out_group, cookie, cookie_mask
 
 
 def _nicira(subtype: int, request: _Filter) -> bytes:

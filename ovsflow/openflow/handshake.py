@@ -41,6 +41,7 @@ _NICIRA_ROLE_REQUEST, _NICIRA_ROLE_REPLY = 10, 11
 
 ASYNC_13 = struct.Struct("!6I")
 _ASYNC_13_KINDS = (1, 0, 3, 2, 5, 4)
+_BAD_CONFIG_FLAGS = (int(ErrorType.SWITCH_CONFIG_FAILED), 0)
 _BAD_ROLE = (int(ErrorType.ROLE_REQUEST_FAILED), 2)
 _BAD_PROPERTY_TYPE = (int(ErrorType.BAD_PROPERTY), 0)
 _BAD_PROPERTY_LEN = (int(ErrorType.BAD_PROPERTY), 1)
@@ -226,7 +227,7 @@ class GetConfigReply(Body):
 
 @dataclass(frozen=True, slots=True)
 class SetConfig(Body):
-    """SET_CONFIG: as `GetConfigReply`."""
+    """SET_CONFIG: as `GetConfigReply`; the flags have no unknown bits."""
 
     KIND: ClassVar[MessageType] = MessageType.SET_CONFIG
     flags: int = 0
@@ -242,6 +243,9 @@ class SetConfig(Body):
         reader = Reader(data, "configuration")
         flags, miss_send_len = reader.read(_CONFIG)
         reader.end()
+        legal = 3 if version >= Version.OF13 else 7
+        if flags & ~legal:
+            raise fault(_BAD_CONFIG_FLAGS, f"configuration with flags {flags:#x}")
         return cls(flags, miss_send_len)
 
 
@@ -363,7 +367,9 @@ class GetAsyncReply(Body):
     @classmethod
     def decode_body(cls, data: bytes, version: int) -> Self:
         """Reads the masks."""
-        return cls(decode_masks13(data) if version == Version.OF13 else decode_masks(data))
+        if version == Version.OF13:
+            return cls(decode_masks13(data))
+        return cls(decode_masks(data, request=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +388,9 @@ class SetAsync(Body):
     @classmethod
     def decode_body(cls, data: bytes, version: int) -> Self:
         """Reads the masks."""
-        return cls(decode_masks13(data) if version == Version.OF13 else decode_masks(data))
+        if version == Version.OF13:
+            return cls(decode_masks13(data))
+        return cls(decode_masks(data))
 
 
 def _versions(data: bytes) -> tuple[int, ...]:
@@ -459,18 +467,19 @@ def encode_masks(masks: Sequence[AsyncMask]) -> bytes:
     )
 
 
-def decode_masks(data: bytes) -> tuple[AsyncMask, ...]:
-    """Reads OpenFlow 1.4's properties.
+def decode_masks(data: bytes, *, request: bool = True) -> tuple[AsyncMask, ...]:
+    """Reads OpenFlow 1.4's properties; a reply may have some that are not known.
 
     Raises:
         DecodeError: OFPET_BAD_PROPERTY: an unknown property, or one of the wrong length.
     """
     found = []
     for item in decode_properties(data, "asynchronous configuration"):
-        if item.kind in _ASYNC_EXPERIMENTER:
+        known = item.kind <= _LAST_ASYNC
+        if item.kind in _ASYNC_EXPERIMENTER or not (known or request):
             found.append(AsyncMask(item.kind, data=item.data))
             continue
-        if item.kind > _LAST_ASYNC:
+        if not known:
             raise fault(_BAD_PROPERTY_TYPE, f"unknown asynchronous property {item.kind}")
         if len(item.data) != 4:
             raise fault(_BAD_PROPERTY_LEN, f"asynchronous property of {len(item.data)} bytes")

@@ -7,7 +7,7 @@ import struct
 
 from ovsflow.errors import EncodeError
 from ovsflow.openflow.action_codec import decode_actions, encode_actions
-from ovsflow.openflow.actions import Action, Meter, Resubmit
+from ovsflow.openflow.actions import Action, Meter, Resubmit, SetField
 from ovsflow.openflow.constants import NICIRA, ONF, ErrorType, Version
 from ovsflow.openflow.instructions import Instructions
 from ovsflow.openflow.wire import fault, missing, pack, padding, records, unsigned, version_name
@@ -144,7 +144,11 @@ def encode_action_list(instructions: Instructions) -> bytes:
         if getattr(instructions, name):
             raise EncodeError(f"{version_name(Version.OF10)} has no instruction {name}")
     data = encode_actions(instructions.apply, Version.OF10)
-    if instructions.metadata is not None:
+    if instructions.metadata is not None and instructions.goto is not None:
+        # Open vSwitch takes no action behind write_metadata: a masked load says the same.
+        value, mask = instructions.metadata
+        data += encode_actions((SetField("metadata", value & mask, mask),), Version.OF10)
+    elif instructions.metadata is not None:
         data += pack(
             _NX_WRITE_METADATA,
             "metadata",

@@ -15,6 +15,7 @@ from ovsflow.openflow.action_parts import (
     field_header,
     made_subfield,
     read_field,
+    read_short_field,
     require_zeros,
 )
 from ovsflow.openflow.actions import (
@@ -84,7 +85,7 @@ def _read_spec(header: int, reader: Reader) -> LearnSpec:
 
 
 def _read_subfield(reader: Reader, bits: int, *, write: bool = False) -> Subfield:
-    field = read_field(reader)
+    field = read_short_field(reader)
     start = int.from_bytes(reader.take(2), "big")
     return made_subfield(field, start, bits, write=write)
 

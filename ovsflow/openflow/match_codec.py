@@ -20,7 +20,6 @@ from ovsflow.openflow.fields import (
     by_name,
     header_bytes,
     header_size,
-    knows_kind,
 )
 from ovsflow.openflow.match import Match, MatchField
 from ovsflow.openflow.prerequisites import first_unmet
@@ -34,11 +33,16 @@ BAD_VALUE = (int(ErrorType.BAD_MATCH), 7)
 BAD_MASK = (int(ErrorType.BAD_MATCH), 8)
 BAD_PREREQ = (int(ErrorType.BAD_MATCH), 9)
 DUP_FIELD = (int(ErrorType.BAD_MATCH), 10)
+BAD_OUT_PORT = (int(ErrorType.BAD_ACTION), 4)
 BAD_SET_TYPE = (int(ErrorType.BAD_ACTION), 13)
 BAD_SET_LEN = (int(ErrorType.BAD_ACTION), 14)
 
 _OXM = 1
 """OFPMT_OXM."""
+
+_STANDARD = 0
+_STANDARD_BYTES = 88
+"""OFPMT_STANDARD and its length: the fixed match of OpenFlow 1.1, which is not read here."""
 
 COOKIE_HEADER = 0x00013C08
 """NXM_NX_COOKIE, a filter on cookies that looks like a field (Nicira's messages on 1.0 only)."""
@@ -65,11 +69,11 @@ class Tlv:
     size: int
 
 
-def read_header(reader: Reader, *, action: bool) -> tuple[int, bool, Field | None]:
+def read_header(reader: Reader) -> tuple[int, bool, Field | None]:
     """Reads a TLV's header: the header as `fields.py` has it, whether it has a mask, the field.
 
     Raises:
-        DecodeError: The header is cut short; in an action also that there is no such field.
+        DecodeError: The header is cut short.
     """
     first = int.from_bytes(reader.take(4), "big")
     masked = bool(first & 0x100)
@@ -89,11 +93,7 @@ def read_header(reader: Reader, *, action: bool) -> tuple[int, bool, Field | Non
         header = first & ~0x1FF | size
     else:
         header = (first & ~0x1FF | (size + 4)) << 32 | experimenter
-    field = by_header(header)
-    if action and field is None:
-        known = knows_kind(header)
-        raise fault(BAD_SET_LEN if known else BAD_SET_TYPE, f"unknown field {header:#x}")
-    return header, masked, field
+    return header, masked, by_header(header)
 
 
 def read_tlv(reader: Reader, *, action: bool = False) -> Tlv:
@@ -102,7 +102,9 @@ def read_tlv(reader: Reader, *, action: bool = False) -> Tlv:
     Raises:
         DecodeError: The TLV is cut short, or its value has bits outside its mask.
     """
-    header, masked, field = read_header(reader, action=action)
+    header, masked, field = read_header(reader)
+    if action and field is None:
+        raise fault(BAD_SET_LEN, f"unknown field {header:#x}")
     size = header_size(header)
     value = int.from_bytes(reader.take(size), "big")
     mask = int.from_bytes(reader.take(size), "big") if masked else None
@@ -124,6 +126,17 @@ def port_to_16(port: int, what: str = "port") -> int:
         return port & 0xFFFF
     if port >= _RESERVED_PORTS16:
         raise EncodeError(f"{what} {port} does not fit in 16 bits")
+    return port
+
+
+def legal_port(port: int) -> int:
+    """The port, if there can be such a port in a request.
+
+    Raises:
+        DecodeError: OFPBAC_BAD_OUT_PORT for numbers that 16 bits cannot hold and that mean nothing.
+    """
+    if _RESERVED_PORTS16 <= port < PortNumber.MAX:
+        raise fault(BAD_OUT_PORT, f"port {port:#x}")
     return port
 
 
@@ -358,7 +371,8 @@ def match_tlvs(reader: Reader) -> bytes:
     kind = int.from_bytes(head.take(2), "big")
     length = int.from_bytes(head.take(2), "big")
     if kind != _OXM:
-        raise fault(BAD_TYPE, f"match of type {kind}")
+        standard = kind == _STANDARD and length != _STANDARD_BYTES
+        raise fault(BAD_LEN if standard else BAD_TYPE, f"match of type {kind}, length {length}")
     if length < 4 or length - 4 + len(padding(length)) > reader.left:
         raise fault(BAD_LEN, f"match of length {length}")
     tlvs = reader.take(length - 4)

@@ -282,10 +282,12 @@ def _encode_update_old(update: FlowUpdate, version: int) -> bytes:
     if update.event == MonitorEvent.ABBREV:
         return pack(struct.Struct("!HHI"), "flow update", 8, event, update.xid)
     tlvs = encode_tlvs(update.match, version)
-    rest = tlvs + padding(len(tlvs))
+    length = len(tlvs)
     if version == Version.OF10:
-        rest += encode_action_list(update.instructions)
-    else:
+        rest = tlvs + padding(length) + encode_action_list(update.instructions)
+    else:  # Here the match has its own header, which its length counts.
+        length += 4
+        rest = encode_match(update.match, version)
         rest += encode_instructions(update.instructions, version)
     numbers = pack(
         _UPDATE_NICIRA,
@@ -294,7 +296,7 @@ def _encode_update_old(update: FlowUpdate, version: int) -> bytes:
         update.priority,
         update.idle_timeout,
         update.hard_timeout,
-        len(tlvs),
+        length,
         update.table_id,
         update.cookie,
     )
@@ -311,9 +313,10 @@ def _decode_update_old(record: bytes, version: int) -> FlowUpdate:
     if event == MonitorEvent.ABBREV:
         return FlowUpdate(event, int.from_bytes(reader.take(4), "big"))
     reason, priority, idle, hard, length, table, cookie = reader.read(_UPDATE_NICIRA)
-    match = decode_tlvs(nxm_tlvs(reader, length), strict=False)
     if version == Version.OF10:
+        match = decode_tlvs(nxm_tlvs(reader, length), strict=False)
         instructions = decode_action_list(reader.rest())
     else:
+        match = decode_match(reader, strict=False)
         instructions = decode_instructions(reader.rest(), version)
     return FlowUpdate(event, 0, match, instructions, table, reason, priority, idle, hard, cookie)

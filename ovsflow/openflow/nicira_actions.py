@@ -48,6 +48,8 @@ from ovsflow.openflow.wire import (
 _EXPERIMENTER = 0xFFFF
 _COPY_FIELD = 3200
 _CURRENT_TABLE = 0xFF
+BAD_CONJUNCTION = (0xFFFF, 15)
+"""NXBAC_BAD_CONJUNCTION."""
 _IN_PORT16 = PortNumber.IN_PORT & 0xFFFF
 _IN_PORT_HEADER = 0x00000002
 
@@ -331,7 +333,7 @@ def _write_clone(action: act.Action, nested: NestedEncoder) -> tuple[int, bytes]
 def _read_conjunction(data: bytes, version: int, nested: Nested) -> act.Action:
     clause, clauses, number = unpack(_CONJUNCTION, data)
     if not 2 <= clauses <= 64 or clause >= clauses:
-        raise fault((0xFFFF, 37), f"clause {clause} of {clauses}", NICIRA)
+        raise fault(BAD_CONJUNCTION, f"clause {clause} of {clauses}", NICIRA)
     return act.Conjunction(number, clause, clauses)
 
 

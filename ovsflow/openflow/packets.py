@@ -25,6 +25,7 @@ from ovsflow.openflow.match_codec import (
     decode_tlvs,
     encode_match,
     encode_tlvs,
+    legal_port,
     nxm_tlvs,
     port_from_16,
     port_to_16,
@@ -227,7 +228,7 @@ class PacketOut(Body):
             in_port = port_from_16(port16)
         else:
             buffer_id, in_port, length = reader.read(_PACKET_OUT)
-        if in_port >= PortNumber.MAX and in_port not in _SPECIAL_IN_PORTS:
+        if legal_port(in_port) >= PortNumber.MAX and in_port not in _SPECIAL_IN_PORTS:
             raise fault(_BAD_PORT, f"packet out from port {in_port:#x}")
         actions = decode_actions(reader.take(length), version)
         return cls(actions, reader.rest(), in_port, buffer_id, match)

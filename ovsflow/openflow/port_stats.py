@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from ovsflow.openflow.constants import MultipartType, PortNumber, Version
-from ovsflow.openflow.match_codec import port_from_16, port_to_16
+from ovsflow.openflow.match_codec import legal_port, port_from_16, port_to_16
 from ovsflow.openflow.multipart import StatsReply, StatsRequest
 from ovsflow.openflow.port import PortDesc, decode_ports
 from ovsflow.openflow.queue_stats import (
@@ -84,7 +84,7 @@ class PortStatsRequest(StatsRequest):
         else:
             (port,) = reader.read(_REQUEST)
         reader.end()
-        return cls(port, more=more)
+        return cls(legal_port(port), more=more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ovsflow.openflow.constants import (
     PortNumber,
     Version,
 )
-from ovsflow.openflow.match_codec import port_from_16, port_to_16
+from ovsflow.openflow.match_codec import legal_port, port_from_16, port_to_16
 from ovsflow.openflow.multipart import StatsReply, StatsRequest
 from ovsflow.openflow.wire import (
     BAD_PROPERTY_LEN,
@@ -68,7 +68,7 @@ class QueueStatsRequest(StatsRequest):
         else:
             port, queue = reader.read(_PORT_QUEUE)
         reader.end()
-        return cls(port, queue, more=more)
+        return cls(legal_port(port), queue, more=more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class QueueDescRequest(StatsRequest):
         else:
             port, queue = reader.read(_PORT_QUEUE)
         reader.end()
-        return cls(port, queue, more=more)
+        return cls(legal_port(port), queue, more=more)
 
 
 @dataclass(frozen=True, slots=True)

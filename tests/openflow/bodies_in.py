@@ -262,7 +262,7 @@ def handshakes(version: int) -> Strategies:
         ),
         "get config request": st.just(handshake.GetConfigRequest()),
         "get config reply": st.builds(handshake.GetConfigReply, U16, U16),
-        "set config": st.builds(handshake.SetConfig, U16, U16),
+        "set config": st.builds(handshake.SetConfig, st.integers(0, 3), U16),
         "barrier request": st.just(handshake.BarrierRequest()),
         "barrier reply": st.just(handshake.BarrierReply()),
     }

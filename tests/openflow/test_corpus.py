@@ -12,7 +12,7 @@ INVALID = {
     "of13/4-12-ofp_flow_stats_reply": (2, 15),  # set_field of a VLAN id without its present bit.
     "of13/4-2-ofp_flow_mod": (2, 15),
     "of13/4-60-ofp_flow_mod": (4, 7),  # Matches port 0x05060708.
-    "of13/4-63-onf_flow_monitor_request": (4, 0),  # TLVs without the header of a match.
+    "of13/4-63-onf_flow_monitor_request": (4, 1),  # TLVs without the header of a match.
     "of13/ovs-ofctl-of13-action_ct": (2, 14),  # A zone of 28 bits.
     "of14/5-12-ofp_flow_stats_reply": (2, 15),
     "of14/5-2-ofp_flow_mod": (2, 15),
@@ -31,7 +31,7 @@ RESPELLED = {
     "of15/libofproto-OFP15-flow_stats_reply",
 }
 
-# Frames with something that the model does not keep: a bit of a port of 1.0 that has no meaning, and
+# Frames with something that the model does not keep: a bit of a port of 1.0 without meaning, and
 # metadata of a packet in fields that are not known.
 NOT_KEPT = {"of10/1-6-ofp_switch_features", "of13/4-59-ofp_packet_in"}
 
