@@ -363,7 +363,6 @@ pub(super) fn field_value(wire: Wire, tlv: &[u8], may_mask: bool) -> OfResult<Fi
         error::BAD_FIELD if field::by_code_point(tlv.header).is_some() => error::BAD_SET_LEN,
         error::BAD_FIELD if wire.compat == Compat::Ovs => error::BAD_SET_LEN,
         error::BAD_FIELD => error::BAD_SET_TYPE,
-        error::BAD_WILDCARDS | error::BAD_MASK if may_mask => error::BAD_SET_MASK,
         other => other,
     })?;
     if tlv.masked && !may_mask {

@@ -7,7 +7,8 @@ use super::action::{Scope, list};
 use super::instruction::{from_actions, instructions};
 use super::matching::{Rules, ofp_match, tlvs};
 use super::{
-    Context, EXPERIMENTER, NO_BUFFER, Wire, body, message_type, nicira_subtype, standard_match,
+    Context, EXPERIMENTER, NO_BUFFER, Wire, aligned_body, message_type, nicira_subtype,
+    standard_match,
 };
 use crate::error::OfResult;
 use crate::flow::field::port_from_16;
@@ -48,7 +49,7 @@ struct Head {
 /// Decodes a FLOW_MOD (or NXT_FLOW_MOD) and checks all that does not need the tables.
 pub fn flow_mod(version: Version, message: &[u8], context: &Context) -> OfResult<FlowMod> {
     let wire = Wire::new(version, context);
-    let mut reader = body(message)?;
+    let mut reader = aligned_body(message)?;
     let mut head = match version {
         Version::Of10 if message_type(message) == EXPERIMENTER => {
             nicira_subtype(&mut reader, NXT_FLOW_MOD)?;

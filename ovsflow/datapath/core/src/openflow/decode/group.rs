@@ -4,7 +4,7 @@
 
 use super::action::{MAX_GROUP, Scope, list};
 use super::matching::{Rules, tlvs};
-use super::{Context, EXPERIMENTER, Wire, body, message_type, nicira_subtype};
+use super::{Context, EXPERIMENTER, Wire, aligned_body, message_type, nicira_subtype};
 use crate::error::OfResult;
 use crate::openflow::Version;
 use crate::openflow::action::GroupId;
@@ -30,7 +30,7 @@ const SELECTION_METHOD: u32 = 1;
 /// Decodes a GROUP_MOD and checks all that does not need the tables.
 pub fn group_mod(version: Version, message: &[u8], context: &Context) -> OfResult<GroupMod> {
     let wire = Wire::new(version, context);
-    let mut r = body(message)?;
+    let mut r = aligned_body(message)?;
     if version == Version::Of10 {
         if message_type(message) != EXPERIMENTER {
             return Err(error::BAD_REQUEST_TYPE);

@@ -16,7 +16,8 @@ pub(super) fn instructions(scope: Scope, bytes: &[u8]) -> OfResult<Instructions>
         let kind = reader.u16()?;
         reader.skip(2)?;
         let known = match kind {
-            1..=6 => true,
+            1..=5 => true,
+            6 => scope.wire.version != Version::Of15,
             7 => scope.wire.version == Version::Of15,
             0xffff => return Err(error::BAD_INSTRUCTION_EXPERIMENTER),
             _ => false,

@@ -66,6 +66,7 @@ pub(super) fn tlvs(bytes: &[u8], rules: Rules) -> OfResult<(Match, Option<Cookie
             continue;
         }
         let entry = tlv.entry()?;
+        entry.check_mask()?;
         add(&mut matching, &entry, rules)?;
     }
     Ok((matching, cookie))
@@ -74,6 +75,9 @@ pub(super) fn tlvs(bytes: &[u8], rules: Rules) -> OfResult<(Match, Option<Cookie
 /// Adds one field to a match.
 fn add(matching: &mut Match, entry: &Entry, rules: Rules) -> OfResult<()> {
     let &Entry { field, value, mask } = entry;
+    if !is_legal(field, value) {
+        return Err(error::BAD_VALUE);
+    }
     if !rules.field_set && !field.prerequisite.holds(&matching.value, &matching.mask) {
         return Err(error::BAD_PREREQ);
     }
@@ -83,9 +87,6 @@ fn add(matching: &mut Match, entry: &Entry, rules: Rules) -> OfResult<()> {
     }
     if rules.pipeline_only && !is_pipeline(field) {
         return Err(error::PIPELINE_FIELDS_ONLY);
-    }
-    if !is_legal(field, value) {
-        return Err(error::BAD_VALUE);
     }
     field.write(&mut matching.value, value, mask);
     let key_mask = field.key_mask(mask);
@@ -136,6 +137,18 @@ pub(super) struct Entry {
     pub(super) mask: u128,
 }
 
+impl Entry {
+    /// Fails with BAD_MASK if a match may not mask this field so.
+    fn check_mask(&self) -> OfResult<()> {
+        let whole = self.mask & self.field.legal == self.field.legal;
+        if self.field.maskable || self.mask == 0 || whole {
+            Ok(())
+        } else {
+            Err(error::BAD_MASK)
+        }
+    }
+}
+
 /// Length of a TLV: header and what its length byte says.
 pub(super) fn measure_tlv(bytes: &[u8]) -> Option<(usize, usize)> {
     let [class_high, class_low, _, len] = *bytes.first_chunk::<4>()?;
@@ -174,7 +187,7 @@ impl<'a> Tlv<'a> {
         })
     }
 
-    /// The field and its value; checks length, mask and wildcards, not the value's range.
+    /// The field and its value; checks length and wildcards only.
     pub(super) fn entry(&self) -> OfResult<Entry> {
         let field = named(self.header)?;
         let size = usize::from(field.wire_bytes);
@@ -191,10 +204,6 @@ impl<'a> Tlv<'a> {
         let mask = number(mask);
         if value & !mask != 0 {
             return Err(error::BAD_WILDCARDS);
-        }
-        let whole = mask & field.legal == field.legal;
-        if !field.maskable && mask != 0 && !whole {
-            return Err(error::BAD_MASK);
         }
         Ok(Entry { field, value, mask })
     }

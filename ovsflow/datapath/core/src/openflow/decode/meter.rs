@@ -1,6 +1,6 @@
 //! METER_MOD.  Source: OpenFlow 1.3.5 §7.3.4.4.
 
-use super::{Context, body};
+use super::{Context, aligned_body};
 use crate::error::OfResult;
 use crate::openflow::Version;
 use crate::openflow::action::MeterId;
@@ -19,7 +19,7 @@ const FLAGS: u16 = 0xf;
 
 /// Decodes a METER_MOD.
 pub fn meter_mod(version: Version, message: &[u8], _context: &Context) -> OfResult<MeterMod> {
-    let mut r = body(message)?;
+    let mut r = aligned_body(message)?;
     if version == Version::Of10 {
         return Err(error::BAD_REQUEST_TYPE);
     }

@@ -81,6 +81,14 @@ fn body(message: &[u8]) -> OfResult<Reader<'_>> {
     Ok(reader)
 }
 
+/// The same for a message that only grows by multiples of 8 bytes.
+fn aligned_body(message: &[u8]) -> OfResult<Reader<'_>> {
+    if message.len() % 8 != 0 {
+        return Err(error::BAD_REQUEST_LEN);
+    }
+    body(message)
+}
+
 /// The type of a message, for those that may also come as an experimenter's.
 fn message_type(message: &[u8]) -> u8 {
     message.get(1).copied().unwrap_or(0)
