@@ -22,6 +22,7 @@ use super::sys::{
 };
 use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender, virtio};
 use crate::error::DropReason;
+use crate::packet::gso::complete_crc;
 use crate::packet::{Packet, Pool, PortNo};
 use crate::time::Now;
 
@@ -156,6 +157,7 @@ fn finish(incoming: Incoming<'_>) -> Result<Box<Packet>, Box<Packet>> {
         return Err(packet);
     }
     packet.offload = offload;
+    complete_crc(&mut packet);
     if let Some((tpid, tci)) = stripped_tag(incoming.control)
         && !put_back_tag(&mut packet, tpid, tci)
     {

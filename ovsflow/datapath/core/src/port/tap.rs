@@ -16,6 +16,7 @@ use super::open::{
 use super::sys::{Device, VNET_HEADER, open_tap, set_tap_offload, tun_offload};
 use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender, virtio};
 use crate::error::DropReason;
+use crate::packet::gso::complete_crc;
 use crate::packet::{LARGE_FRAME, Packet, Pool, PortNo};
 use crate::time::Now;
 
@@ -118,6 +119,7 @@ impl Receiver for TapReceiver {
                 continue;
             };
             packet.offload = offload;
+            complete_crc(&mut packet);
             packet.in_port = self.number;
             counters.rx_packets += 1;
             counters.rx_bytes += packet.len() as u64;

@@ -55,6 +55,18 @@ pub fn complete_checksum(packet: &mut Packet) {
     );
 }
 
+/// Fills in the checksum if it is SCTP's.
+///
+/// virtio-net tells where a checksum is to be filled in, not of which kind: a device would put a sum
+/// where a CRC32c belongs, so it must not be handed on.
+#[inline]
+pub fn complete_crc(packet: &mut Packet) {
+    let at = packet.offload.checksum.map(|left| usize::from(left.offset));
+    if at == Some(sctp::CHECKSUM_AT) {
+        complete_checksum(packet);
+    }
+}
+
 /// How many frames a packet stands for.
 pub fn segment_count(packet: &Packet) -> u32 {
     Segmenter::new(packet).map_or(1, |segmenter| segmenter.count() as u32)

@@ -203,9 +203,14 @@ fn test_the_checksum_of_sctp_is_a_crc() {
         start: l4 as u16,
         offset: 8,
     });
-    complete_checksum(&mut packet);
+    complete_crc(&mut packet);
     assert_eq!(packet.bytes(), right);
     assert_eq!(packet.offload, Offload::default());
+    let tcp = Shape::plain(false, 6, vec![1]).build(&mut random);
+    let mut packet = sample::partial(&tcp);
+    let before = packet.offload;
+    complete_crc(&mut packet);
+    assert_eq!(packet.offload, before);
 }
 
 #[test]
