@@ -26,7 +26,7 @@ pub use layout::{CompactKey, Layout};
 
 use crate::flow::FlowKey;
 use crate::time::Now;
-use crate::translate::Translation;
+use crate::translate::{SparseMask, Translation};
 
 /// Entries in a set.
 pub const WAYS: usize = 8;
@@ -167,19 +167,15 @@ impl Cache {
     }
 
     /// Takes in a translation's mask; forgets all entries if it has bits the layout lacks.
-    pub fn cover(&mut self, mask: &FlowKey) {
-        if self.layout.grow(mask) {
+    pub fn cover(&mut self, mask: &SparseMask) {
+        if self.layout.grow(&mask.to_mask()) {
             self.forget();
         }
     }
 
     /// Whether the layout has all bits of a translation's mask.
-    pub fn covers(&self, mask: &FlowKey) -> bool {
-        let known = &self.layout.mask().words;
-        mask.words
-            .iter()
-            .zip(known)
-            .all(|(bits, known)| bits & !known == 0)
+    pub fn covers(&self, mask: &SparseMask) -> bool {
+        mask.is_within(self.layout.mask())
     }
 
     /// Whether adding `key` would make an entry give way that has packets in hand.

@@ -1,10 +1,10 @@
 use super::*;
 use crate::error::DropReason;
 use crate::flow::{FlowMask, slot};
-use crate::translate;
+use crate::translate::{self, SparseMask};
 
 fn translation(reason: DropReason) -> Arc<Translation> {
-    Arc::new(translate::dropping(reason, FlowMask::default()))
+    Arc::new(translate::dropping(reason, &FlowMask::default()))
 }
 
 fn mask_of_addresses() -> FlowMask {
@@ -71,9 +71,9 @@ fn the_layout_grows_with_translations_and_shrinks_with_the_rules() {
     assert_eq!(cache.layout().len(), 1);
     let mut more = FlowMask::default();
     more.set(slot::TUN_ID, 0xff);
-    cache.cover(&more);
+    cache.cover(&SparseMask::new(&more));
     assert_eq!(cache.layout().len(), 2);
-    cache.cover(&more);
+    cache.cover(&SparseMask::new(&more));
     assert_eq!(cache.counters.rebuilt, 2);
     cache.set_active_mask(&FlowMask::default());
     assert!(cache.layout().is_empty());

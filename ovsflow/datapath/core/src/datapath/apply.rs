@@ -44,7 +44,6 @@ impl Datapath {
             version,
             context: &context,
             now,
-            origin,
             errors: Vec::new(),
             notices: Vec::new(),
         };
@@ -64,7 +63,6 @@ struct Slice<'a> {
     version: Version,
     context: &'a Context,
     now: Now,
-    origin: u64,
     errors: Vec<u8>,
     notices: Vec<Notice>,
 }

@@ -1,7 +1,7 @@
 //! PACKET_OUT: a list of actions run on a packet of the controller's.
 
 use super::Datapath;
-use crate::error::OfResult;
+use crate::error::{DropReason, OfResult};
 use crate::flow::extract::{Depth, extract};
 use crate::flow::{FlowKey, slot};
 use crate::openflow::modify::PacketOut;
@@ -25,7 +25,7 @@ impl Datapath {
             preset(&mut key, request);
             translate_actions(&state.context(), &key, &request.actions, &mut Silent)
         } else {
-            dropping(crate::error::DropReason::Malformed, FlowKey::default())
+            dropping(DropReason::Malformed, &FlowKey::default())
         };
         drop(state);
         worker.run(translation, packet, now);

@@ -5,7 +5,7 @@ use super::{Datapath, Refusal};
 use crate::action::DpAction;
 use crate::flow::extract::{Depth, extract};
 use crate::flow::field::{FIELDS, Field, Format, Prerequisite};
-use crate::flow::{FlowKey, FlowMask, slot};
+use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
 use crate::openflow::modify::Match;
 use crate::openflow::{Version, decode, encode};
 use crate::packet::{Packet, PortNo, Tunnel, TunnelAddress};
@@ -52,16 +52,13 @@ impl Datapath {
             _ => None,
         });
         Ok(Json::object([
-            ("key", fields(&key, &all_of(&key))),
+            ("key", fields(&key)),
             ("steps", Json::List(steps)),
             (
                 "datapath_actions",
                 Json::List(actions.map(|action| describe(action).into()).collect()),
             ),
-            (
-                "mask",
-                fields(&mask_as_key(&translation.mask), &translation.mask),
-            ),
+            ("mask", masked(&key, &translation.mask.to_mask())),
             ("drop", drop.unwrap_or(Json::Null)),
         ])
         .to_string())
@@ -101,11 +98,16 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// A match as `field=value` pairs.
 fn rule_text(matching: &Match) -> String {
-    let parts = parts(&matching.value, &matching.mask);
-    let text: Vec<_> = parts
-        .iter()
-        .map(|(name, text)| format!("{name}={text}"))
-        .collect();
+    let parts = parts(&matching.value, &matching.mask).into_iter();
+    let text = parts.map(|(field, bits)| {
+        let value = text(field, field.read(&matching.value));
+        if bits == field.key_mask(field.legal) {
+            format!("{}={value}", field.name)
+        } else {
+            format!("{}={value}/{}", field.name, text(field, bits))
+        }
+    });
+    let text: Vec<_> = text.collect();
     if text.is_empty() {
         "any".to_owned()
     } else {
@@ -113,33 +115,34 @@ fn rule_text(matching: &Match) -> String {
     }
 }
 
-fn fields(key: &FlowKey, mask: &FlowMask) -> Json {
-    let parts = parts(key, mask).into_iter();
-    Json::Object(
-        parts
-            .map(|(name, text)| (name.to_owned(), text.into()))
-            .collect(),
-    )
+/// The bits of each field that decided the walk, in hexadecimal.
+fn masked(key: &FlowKey, mask: &FlowMask) -> Json {
+    let bits = parts(key, mask).into_iter();
+    let text = bits.map(|(field, bits)| (field.name.to_owned(), format!("0x{bits:x}").into()));
+    Json::Object(text.collect())
 }
 
-/// Every field with bits in `mask`, once: views of the same bits are left out.
-fn parts(key: &FlowKey, mask: &FlowMask) -> Vec<(&'static str, String)> {
+/// The fields that the packet has.
+fn fields(key: &FlowKey) -> Json {
+    let all = FlowKey {
+        words: [u64::MAX; KEY_WORDS],
+    };
+    let parts = parts(key, &all).into_iter();
+    let told = parts.filter(|(field, _)| key.value(field.slot) != 0);
+    let text = told.map(|(field, _)| (field.name.to_owned(), text(field, field.read(key)).into()));
+    Json::Object(text.collect())
+}
+
+/// Every field with bits in `mask`, once, and those bits: views of the same bits are left out.
+fn parts(key: &FlowKey, mask: &FlowMask) -> Vec<(&'static Field, u128)> {
     let mut left = mask.clone();
     let mut parts = Vec::new();
     for field in FIELDS {
         let bits = left.value(field.slot) & field.key_mask(field.legal);
-        if bits == 0 || !is_present(field, key) {
-            continue;
+        if bits != 0 && is_present(field, key) {
+            left.set(field.slot, left.value(field.slot) & !bits);
+            parts.push((field, bits));
         }
-        left.set(field.slot, left.value(field.slot) & !bits);
-        let exact = bits == field.key_mask(field.legal);
-        let value = text(field, field.read(key));
-        let text = if exact {
-            value
-        } else {
-            format!("{value}/{}", text(field, bits))
-        };
-        parts.push((field.name, text));
     }
     parts
 }
@@ -161,18 +164,6 @@ fn text(field: &Field, value: u128) -> String {
         Format::Decimal | Format::Port16 | Format::Port32 => value.to_string(),
         _ => format!("0x{value:x}"),
     }
-}
-
-/// A mask that asks for every bit of the words that are not zero.
-fn all_of(key: &FlowKey) -> FlowMask {
-    let ones = |word: u64| if word == 0 { 0 } else { u64::MAX };
-    FlowKey {
-        words: key.words.map(ones),
-    }
-}
-
-fn mask_as_key(mask: &FlowMask) -> FlowKey {
-    mask.clone()
 }
 
 /// One datapath action, for people.

@@ -72,7 +72,11 @@ impl<O: Observer> Walk<'_, O> {
     }
 
     fn write_bits(&mut self, row: &Field, write: &FieldValue) {
-        let bits = row.key_mask(write.mask);
+        let mut bits = row.key_mask(write.mask);
+        if bits != row.key_mask(row.legal) && is_written_whole(row) {
+            bits = row.key_mask(row.legal);
+            self.provenance.consult_slot(row.slot, bits);
+        }
         let before = self.flow.value(row.slot) & bits;
         let known = self.provenance.is_known(row.slot, bits);
         row.write(&mut self.flow, write.value, write.mask);
@@ -130,6 +134,21 @@ fn is_header(place: Slot) -> bool {
         23 => place.shift >= slot::ND_RESERVED.shift,
         _ => false,
     }
+}
+
+/// Whether a header field can only be written whole: its other bits must then be known.
+fn is_written_whole(row: &Field) -> bool {
+    let icmp = matches!(
+        row.prerequisite,
+        Prerequisite::Icmpv4 | Prerequisite::Icmpv6
+    );
+    let whole = [
+        slot::IP_TTL,
+        slot::IP_PROTO,
+        slot::ND_RESERVED,
+        slot::ND_OPTION_TYPE,
+    ];
+    icmp || whole.contains(&row.slot)
 }
 
 /// Adds the bits that decide whether a prerequisite holds.

@@ -28,6 +28,9 @@ mod normal;
 mod observer;
 mod output;
 mod provenance;
+mod sparse;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod walk;
 
@@ -37,6 +40,7 @@ pub use context::{Context, Fragments, Settings};
 pub use learn::LearnedFlow;
 pub use observer::{Observer, Silent};
 pub(crate) use output::METADATA_BITS;
+pub use sparse::SparseMask;
 pub use trace::{Teller, TraceStep, TracedRule};
 
 use crate::action::DpAction;
@@ -52,7 +56,9 @@ pub struct Translation {
     /// What to do with the packet.
     pub actions: Arc<[DpAction]>,
     /// Bits of the key that decided it; only packet words.
-    pub mask: FlowMask,
+    pub mask: SparseMask,
+    /// Bits that the walk wrote or moved: a lookup may have seen others there than the packet's.
+    pub overwritten: SparseMask,
     /// Whose counters each packet raises.
     pub credits: Box<[Credit]>,
     /// What else the packet causes, now and whenever more packets of its kind were seen.
@@ -137,10 +143,11 @@ pub fn translate_actions<O: Observer>(
 }
 
 /// A translation that drops for `reason` and nothing else.
-pub fn dropping(reason: DropReason, mask: FlowMask) -> Translation {
+pub fn dropping(reason: DropReason, mask: &FlowMask) -> Translation {
     Translation {
         actions: Arc::new([DpAction::Drop(reason)]),
-        mask,
+        mask: SparseMask::new(mask),
+        overwritten: SparseMask::default(),
         credits: Box::default(),
         effects: Box::default(),
         tables: TableSet::default(),

@@ -11,6 +11,8 @@ use crate::flow::{FlowKey, FlowMask, PACKET_WORDS, Slot, slot};
 pub(super) struct Provenance {
     /// Bits of the packet's key that decided something so far.
     mask: FlowMask,
+    /// Bits that were other than the packet's at any time.
+    ever_overwritten: FlowMask,
     state: State,
 }
 
@@ -31,6 +33,7 @@ impl Provenance {
     pub(super) fn new() -> Self {
         Self {
             mask: FlowMask::default(),
+            ever_overwritten: FlowMask::default(),
             state: State::default(),
         }
     }
@@ -47,6 +50,16 @@ impl Provenance {
     /// Bits that the walk wrote.
     pub(super) const fn overwritten(&self) -> &FlowMask {
         &self.state.overwritten
+    }
+
+    /// Bits that were other than the packet's at any time, for whatever part of the walk.
+    pub(super) const fn ever_overwritten(&self) -> &FlowMask {
+        &self.ever_overwritten
+    }
+
+    /// Notes that a lookup saw something else at `slot`.
+    pub(super) fn disguise(&mut self, slot: Slot) {
+        self.ever_overwritten.set(slot, slot.ones());
     }
 
     pub(super) fn save(&self) -> State {
@@ -110,6 +123,8 @@ impl Provenance {
     pub(super) fn overwrite(&mut self, slot: Slot, mask: u128) {
         let overwritten = &mut self.state.overwritten;
         overwritten.set(slot, overwritten.value(slot) | mask);
+        let ever = self.ever_overwritten.value(slot);
+        self.ever_overwritten.set(slot, ever | mask);
         if slot == slot::IP_TTL {
             self.state.ttl_decremented = false;
         }
@@ -119,12 +134,14 @@ impl Provenance {
     }
 
     /// Notes that the TTL went down by one.
-    pub(super) const fn decrement_ttl(&mut self) {
+    pub(super) fn decrement_ttl(&mut self) {
+        self.disguise(slot::IP_TTL);
         self.state.ttl_decremented = true;
     }
 
     /// Same for the TTL of the outer label stack entry.
-    pub(super) const fn decrement_mpls_ttl(&mut self) {
+    pub(super) fn decrement_mpls_ttl(&mut self) {
+        self.disguise(slot::MPLS_LSE0);
         self.state.mpls_ttl_decremented = true;
     }
 
@@ -136,6 +153,7 @@ impl Provenance {
     /// Notes that what was at `from` now stands at `to`, as when a header is pushed or popped.
     /// Both have the same width.
     pub(super) fn shift(&mut self, from: Slot, to: Slot) {
+        self.disguise(to);
         let state = &mut self.state;
         let written = state.overwritten.value(from);
         state.overwritten.set(to, written);

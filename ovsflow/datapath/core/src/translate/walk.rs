@@ -3,7 +3,7 @@
 use super::action_set::ActionSet;
 use super::emit::Emitter;
 use super::provenance::Provenance;
-use super::{Context, Credit, Effect, Observer, TableSet, Translation};
+use super::{Context, Credit, Effect, Observer, SparseMask, TableSet, Translation};
 use crate::action::{DpAction, PacketInReason};
 use crate::error::DropReason;
 use crate::flow::{FlowKey, FlowMask, Slot, slot};
@@ -84,6 +84,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         let mut flow = original.clone();
         flow.set(slot::ACTSET_OUTPUT, u128::from(PortNo::UNSET.0));
         let mut provenance = Provenance::new();
+        provenance.overwrite(slot::ACTSET_OUTPUT, slot::ACTSET_OUTPUT.ones());
         // Skipping the ingress port, and its configuration, depend on it in every walk.
         provenance.consult_slot(slot::IN_PORT, slot::IN_PORT.ones());
         Self {
@@ -149,7 +150,8 @@ impl<'a, O: Observer> Walk<'a, O> {
         };
         Translation {
             actions: actions.into(),
-            mask: self.provenance.mask(),
+            mask: SparseMask::new(&self.provenance.mask()),
+            overwritten: SparseMask::new(self.provenance.ever_overwritten()),
             credits: self.credits.into(),
             effects: effects.into(),
             tables: self.tables,
@@ -196,6 +198,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             None => pipeline.lookup(table, &self.flow, &mut looked_at),
             Some(port) => {
                 // The lookup alone sees the other port.
+                self.provenance.disguise(slot::IN_PORT);
                 let mut key = self.flow.clone();
                 key.set(slot::IN_PORT, u128::from(port.0));
                 let rule = pipeline.lookup(table, &key, &mut looked_at);

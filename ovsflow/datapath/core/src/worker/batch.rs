@@ -9,6 +9,7 @@ use crate::execute;
 use crate::flow::extract::{Depth, extract};
 use crate::flow::slot;
 use crate::packet::{Batch, Packet};
+use crate::table::Dependence;
 use crate::translate::{self, Translation};
 use crate::worker::shared::State;
 
@@ -141,6 +142,13 @@ impl Worker {
             Probe::Stale(entry) => Some(entry),
             Probe::Miss => None,
         };
+        if let Some(entry) = stale
+            && self.still_holds(state, entry)
+        {
+            self.cache.entry_mut(entry).generation = generation;
+            self.cache.counters.stale += 1;
+            return entry;
+        }
         let translation = translate::translate(&state.context(), &self.key);
         if !self.cache.covers(&translation.mask) {
             self.run_groups();
@@ -167,6 +175,20 @@ impl Worker {
             self.cache.replace(entry, translation, generation);
         }
         entry
+    }
+
+    /// Whether no change since an entry was proved can have touched the worker's key.
+    fn still_holds(&self, state: &State, entry: u32) -> bool {
+        let entry = self.cache.entry(entry);
+        let translation = &entry.translation;
+        let dependence = Dependence {
+            key: &self.key,
+            overwritten: &translation.overwritten.to_mask(),
+            uses_fdb: translation.uses_fdb,
+        };
+        let visited = |table| translation.tables.contains(table);
+        let since = entry.generation;
+        !state.pipeline.may_affect(since, &dependence, visited)
     }
 
     /// Adds an entry to the cache.
