@@ -200,11 +200,12 @@ class FlowMod(Body):
             importance,
         ) = reader.read(_FLOW_MOD)
         match = decode_match(reader, strict=True)
-        instructions = decode_instructions(reader.rest(), version)
         if command > FlowModCommand.DELETE_STRICT:
             raise fault(_BAD_COMMAND, f"unknown flow mod command {command}")
         if flags & ~_FLAGS:
             raise fault(_BAD_FLAGS, f"flow mod with flags {flags:#x}")
+        legal_port(out_port)
+        instructions = decode_instructions(reader.rest(), version)
         return cls(
             command,
             match,
@@ -218,7 +219,7 @@ class FlowMod(Body):
             flags,
             importance if version >= Version.OF14 else 0,
             buffer_id,
-            legal_port(out_port),
+            out_port,
             out_group,
         )
 

@@ -38,6 +38,7 @@ _TRANSPORT = {
     (0x0800, 1): ("icmp_type", "icmp_code"),
     (0x0800, 6): ("tcp_src", "tcp_dst"),
     (0x0800, 17): ("udp_src", "udp_dst"),
+    (0x0800, 132): ("sctp_src", "sctp_dst"),
 }
 
 
@@ -125,9 +126,11 @@ _PLACES = {
     "arp_op": (NW_PROTO, "nw_proto"),
     "tcp_src": (TP_SRC, "tp_src"),
     "udp_src": (TP_SRC, "tp_src"),
+    "sctp_src": (TP_SRC, "tp_src"),
     "icmp_type": (TP_SRC, "tp_src"),
     "tcp_dst": (TP_DST, "tp_dst"),
     "udp_dst": (TP_DST, "tp_dst"),
+    "sctp_dst": (TP_DST, "tp_dst"),
     "icmp_code": (TP_DST, "tp_dst"),
 }
 _ADDRESSES = {

@@ -147,8 +147,6 @@ def _resubmit_port(port: int) -> int | None:
 def _write_resubmit(action: act.Action, nested: NestedEncoder) -> tuple[int, bytes]:
     assert isinstance(action, act.Resubmit)
     port = _IN_PORT16 if action.in_port is None else port_to_16(action.in_port, "resubmit")
-    if action.table is None and not action.ct:
-        return 1, pack(struct.Struct("!H4x"), "resubmit", port)
     table = _CURRENT_TABLE if action.table is None else action.table
     return 44 if action.ct else 14, pack(_RESUBMIT, "resubmit", port, table)
 
@@ -204,7 +202,8 @@ def _write_controller(action: act.Action, nested: NestedEncoder) -> tuple[int, b
 
 def _read_output_reg(data: bytes, version: int, nested: Nested) -> act.Action:
     offset, header, max_len = unpack(_OUTPUT_REG, data)
-    require_zeros(data[8:])
+    if any(data[8:]):
+        raise fault(BAD_ARGUMENT, "padding that is not zero")
     start, bits = split_offset(offset)
     return act.OutputField(made_subfield(read_field32(header), start, bits), max_len)
 
@@ -214,7 +213,8 @@ def _read_output_reg2(data: bytes, version: int, nested: Nested) -> act.Action:
     offset, max_len = reader.read(_OUTPUT_REG2)
     start, bits = split_offset(offset)
     field = read_field(reader)
-    require_zeros(reader.rest())
+    if any(reader.rest()):
+        raise fault(BAD_ARGUMENT, "padding that is not zero")
     return act.OutputField(made_subfield(field, start, bits), max_len)
 
 
@@ -285,7 +285,6 @@ def _bundle(data: bytes, *, load: bool) -> act.Bundle:
     elif offset or header:
         raise fault(BAD_ARGUMENT, "bundle with a field to load")
     members = reader.read(struct.Struct(f"!{count}H"))
-    require_zeros(reader.rest())
     ports = tuple(port_from_16(port) for port in members)
     return act.Bundle(fields, basis, algorithm, ports, target)
 

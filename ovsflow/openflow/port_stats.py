@@ -5,7 +5,7 @@ Source: OpenFlow 1.0.2 §5.3.5, 1.3.5 §7.3.5.6, 1.4.1 §7.3.5.8, 1.5.1 §7.3.5.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from ovsflow.openflow.constants import MultipartType, PortNumber, Version
@@ -223,14 +223,24 @@ def _decode_stats(data: bytes, version: int) -> Iterator[PortStats]:
 def _with_counters(
     port: PortStats, counters: list[int], seconds: int = 0, nanoseconds: int = 0
 ) -> PortStats:
-    a, b, c, d, e, f, g, h, i, j, k, m = counters + [0] * (len(_COUNTERS) - len(counters))
-    return PortStats(
-        port.port,
-        *(a, b, c, d, e, f, g, h, i, j, k, m),
-        seconds,
-        nanoseconds,
-        port.ethernet,
-        port.properties,
+    known = dict(zip(_COUNTERS, counters, strict=False))
+    told = known.get
+    return replace(
+        port,
+        rx_packets=told("rx_packets", 0),
+        tx_packets=told("tx_packets", 0),
+        rx_bytes=told("rx_bytes", 0),
+        tx_bytes=told("tx_bytes", 0),
+        rx_dropped=told("rx_dropped", 0),
+        tx_dropped=told("tx_dropped", 0),
+        rx_errors=told("rx_errors", 0),
+        tx_errors=told("tx_errors", 0),
+        rx_frame_errors=told("rx_frame_errors", 0),
+        rx_over_errors=told("rx_over_errors", 0),
+        rx_crc_errors=told("rx_crc_errors", 0),
+        collisions=told("collisions", 0),
+        duration_sec=seconds,
+        duration_nsec=nanoseconds,
     )
 
 

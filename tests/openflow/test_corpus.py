@@ -4,7 +4,7 @@ import pytest
 
 from ovsflow.errors import DecodeError
 from ovsflow.openflow.codec import decode, encode
-from tests.openflow.corpus import frames
+from tests.openflow.corpus import flow_mods, frames
 
 # Frames that are not valid, and what they are answered with: type and code of OpenFlow 1.3.
 INVALID = {
@@ -52,3 +52,19 @@ def test_frame_is_read_and_written_again(name: str) -> None:
         assert decode(again) == received
     else:
         assert again.hex() == data.hex()
+
+
+# A mask that covers every bit of a field is written as no mask, and a wildcard of OpenFlow 1.0 that
+# means nothing is set.
+RESPELLED_FLOWS = ("tun_flags=+oam", "dl_vlan=0xffff,actions=mod_vlan_vid")
+
+
+def test_flow_mods_of_ovs_ofctl_are_written_byte_for_byte() -> None:
+    wrong = []
+    for version, data, text in flow_mods():
+        received = decode(data)
+        again = encode(received.body, received.version, received.xid)
+        assert decode(again) == received, text
+        if again != data and not any(part in text for part in RESPELLED_FLOWS):
+            wrong.append(f"OpenFlow {version}: {text}\n  {data.hex()}\n  {again.hex()}")
+    assert not wrong, "\n".join(wrong)
