@@ -153,10 +153,6 @@ fn icmpv6(payload: &[u8], depth: Depth, words: &mut Words) {
     if let Some((source, target, kind)) = link_layer_options(options) {
         words[SHA_WORD] |= source << 16;
         words[THA_WORD] = target << 16 | u64::from(kind);
-    } else {
-        words[ND_WORD] = 0;
-        words[ND_WORD + 1] = 0;
-        words[ND_RESERVED_WORD] &= 0xffff_ffff;
     }
 }
 

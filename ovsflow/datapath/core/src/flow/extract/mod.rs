@@ -278,12 +278,14 @@ fn has_ports(kind: u64, fragments: Fragments) -> bool {
     kind == 0 || (kind == 1 && fragments == Fragments::NxMatch)
 }
 
-/// TCP, UDP, SCTP: each only if its whole header is there.
+/// TCP, UDP, SCTP: each only if its whole header, with TCP's options, is there.
 #[inline]
 fn ports(proto: u8, payload: &[u8], words: &mut Words) {
     match proto {
         6 => {
-            if let Some(head) = payload.first_chunk::<20>() {
+            if let Some(head) = payload.first_chunk::<20>()
+                && (20..=payload.len()).contains(&(usize::from(head[12] >> 4) * 4))
+            {
                 let flags = u64::from(load16(head, 12) & 0x0fff);
                 let shift = slot::TCP_FLAGS.shift;
                 words[TRANSPORT_WORD] |= u64::from(load32(head, 0)) << 32 | flags << shift;

@@ -99,6 +99,11 @@ fn cases() -> Vec<Case> {
             "nw_proto=6 tcp_src=0",
         ),
         (
+            "tcp options beyond the packet",
+            format!("{MACS} 0800 {IPV4_TCP} 1388 0050 00000001 00000002 6 912 ffff 0000 0000"),
+            "nw_proto=6 tcp_src=0 tcp_flags=0",
+        ),
+        (
             "icmp",
             format!(
                 "{MACS} 0800 4500001c 0000 0000 4001 0000 0a000001 0a000002 0301 0000 00000000"
@@ -186,7 +191,7 @@ fn cases() -> Vec<Case> {
                 "3a",
                 "8700 0000 00000005 20010db8000000000000000000000009 0100 020000000002",
             ),
-            "icmpv6_type=87 nd_target=0 nd_sll=0 nd_reserved=0",
+            "icmpv6_type=87 nd_target=20010db8000000000000000000000009 nd_sll=0 nd_reserved=5",
         ),
     ]
 }
