@@ -1,7 +1,7 @@
-//! The active mask: every bit that some rule matches on or some action may read.
+//! The active mask: every bit that some rule matches on.
 //!
-//! Each bit has a count of the shapes, templates and groups that need it, so that the mask
-//! follows every change at the cost of that change.
+//! Each bit has a count of the masks that have it, so that the union follows every change at the
+//! cost of that change.
 
 use crate::flow::{FlowMask, KEY_WORDS};
 

@@ -315,6 +315,17 @@ impl Classifier {
         }
     }
 
+    /// Takes all rules out of sight.
+    pub(super) fn clear(&mut self) {
+        self.order.clear();
+        self.soft = 0;
+        for tuple in &mut self.tuples {
+            tuple.heads = HashTable::new();
+            tuple.priorities.clear();
+            tuple.rules = 0;
+        }
+    }
+
     /// Takes the rule in `slot` out of sight.
     pub(super) fn remove(&mut self, store: &mut RuleStore, slot: u32) {
         let rule = *store.rule(slot);

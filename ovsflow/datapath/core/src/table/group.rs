@@ -1,6 +1,5 @@
 //! One group: its buckets, their counters, and the slots by which a select group picks.
 
-use crate::flow::FlowMask;
 use crate::openflow::action::GroupId;
 use crate::openflow::modify::{Bucket, GroupKind, GroupMod, Selection};
 use crate::time::Now;
@@ -23,8 +22,6 @@ pub struct Group {
     pub(super) packets: u64,
     pub(super) bytes: u64,
     pub(super) bucket_counts: Box<[(u64, u64)]>,
-    /// What the buckets' actions may look at.
-    pub(super) reads: Box<FlowMask>,
 }
 
 impl Group {
@@ -39,7 +36,6 @@ impl Group {
             created,
             packets: 0,
             bytes: 0,
-            reads: Box::default(),
         }
     }
 

@@ -19,7 +19,6 @@ mod naive;
 mod notice;
 mod pipeline;
 mod port_table;
-mod reads;
 mod rule;
 mod rules;
 mod shape;

@@ -10,9 +10,8 @@ use super::group_table::GroupChange;
 use super::meter::{self, Meter};
 use super::notice::{Notice, RemovedReason};
 use super::pipeline::Pipeline;
-use super::{ALL_TABLES, TABLES, reads, uses};
+use super::{ALL_TABLES, TABLES, uses};
 use crate::error::{OfError, OfResult};
-use crate::flow::FlowMask;
 use crate::openflow::action::{GroupId, Instructions, MeterId, TableId};
 use crate::openflow::error::{
     BAD_GOTO_TABLE, BAD_OUT_GROUP, BAD_TABLE_ID, INVALID_METER, METER_EXISTS, OUT_OF_METERS,
@@ -133,44 +132,11 @@ impl Pipeline {
         }
     }
 
-    fn swap_group(&mut self, id: GroupId, mut group: Option<Group>) -> Option<Group> {
-        if let Some(group) = &mut group {
-            let reads = self.group_reads(group);
-            self.active().add(&reads);
-            *group.reads = reads;
-        }
+    fn swap_group(&mut self, id: GroupId, group: Option<Group>) -> Option<Group> {
         let old = self.groups.set(id, group);
-        if let Some(old) = &old {
-            self.active().remove(&old.reads);
-        }
         self.groups.deal_slots(&self.ports, Some(id));
         self.rules.changes.anything();
         old
-    }
-
-    fn group_reads(&self, group: &Group) -> FlowMask {
-        let buckets = group.buckets.iter();
-        buckets.fold(FlowMask::default(), |all, bucket| {
-            &all | &reads::of_bucket(&bucket.actions, &|port| self.rules.is_tunnel(port))
-        })
-    }
-
-    /// Works out anew what groups may look at, after ports have changed.
-    pub(super) fn count_group_reads(&mut self) {
-        let ids: Vec<GroupId> = self.groups.iter().map(|group| group.id).collect();
-        for id in ids {
-            let Some(group) = self.groups.group(id) else {
-                continue;
-            };
-            let reads = self.group_reads(group);
-            if *group.reads != reads {
-                self.active().add(&reads);
-                if let Some(group) = self.groups.group_mut(id) {
-                    let old = std::mem::replace(&mut group.reads, Box::new(reads));
-                    self.active().remove(&old);
-                }
-            }
-        }
     }
 
     /// Applies a METER_MOD.  Deleting a meter deletes the rules that use it.

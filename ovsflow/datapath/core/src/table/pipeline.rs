@@ -9,7 +9,6 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::active::ActiveMask;
 use super::changes::Dependence;
 use super::fdb::Fdb;
 use super::group::Group;
@@ -98,13 +97,11 @@ impl Pipeline {
         self.rules.changes.may_affect(since, dependence, visited)
     }
 
-    /// Every bit that a rule matches on, or that an action or group may read; in_port always.
+    /// Every bit that a rule matches on, and in_port.
+    ///
+    /// What actions look at besides depends on the walk: each translation's own mask tells it.
     pub const fn active_mask(&self) -> &FlowMask {
         self.rules.active.mask()
-    }
-
-    pub(super) const fn active(&mut self) -> &mut ActiveMask {
-        &mut self.rules.active
     }
 
     /// Whose word counts.
@@ -305,9 +302,8 @@ impl Pipeline {
 
     /// Adds a port, or replaces what is known of one; returns what was.
     pub fn set_port(&mut self, port: Port) -> Option<Port> {
-        let (number, tunnels) = (port.number, port.tunnel.is_some());
         let old = self.ports.set(port);
-        self.port_changed(number, tunnels);
+        self.ports_changed();
         old
     }
 
@@ -315,13 +311,11 @@ impl Pipeline {
     pub fn remove_port(&mut self, number: PortNo) -> Option<Port> {
         let old = self.ports.remove(number);
         self.fdb.flush(Some(number));
-        self.port_changed(number, false);
+        self.ports_changed();
         old
     }
 
-    fn port_changed(&mut self, number: PortNo, tunnels: bool) {
-        self.rules.set_tunnel(number, tunnels);
-        self.count_group_reads();
+    fn ports_changed(&mut self) {
         self.groups.deal_slots(&self.ports, None);
         self.rules.changes.anything();
     }

@@ -124,6 +124,15 @@ impl RuleStore {
         self.sequence
     }
 
+    /// Gives the memory of a table without rules back.
+    pub(super) fn shrink(&mut self) {
+        debug_assert_eq!(self.live, 0);
+        *self = Self {
+            sequence: self.sequence,
+            ..Self::default()
+        };
+    }
+
     /// Puts a rule into the slot that was freed last, or a new one.
     pub(super) fn attach(&mut self, rule: Rule) -> u32 {
         self.live += 1;

@@ -10,7 +10,6 @@ use std::mem::discriminant;
 
 use hashbrown::HashTable;
 
-use crate::flow::FlowMask;
 use crate::openflow::action::{Action, Instructions};
 
 /// Most values kept with a rule; longer lists become templates of their own.
@@ -22,8 +21,6 @@ pub(super) struct Template {
     pub(super) instructions: Instructions,
     /// Rules that have it, those taken out but not let go included.
     pub(super) rules: u32,
-    /// What its actions may look at, if anything.
-    pub(super) reads: Option<Box<FlowMask>>,
     /// Number of values left blank.
     blanks: usize,
 }
@@ -65,13 +62,8 @@ impl Templates {
         Cow::Owned(instructions)
     }
 
-    /// The template for `instructions`, with one rule more, and whether it is new; appends the
-    /// rule's own values.
-    pub(super) fn intern(
-        &mut self,
-        instructions: &Instructions,
-        packed: &mut Vec<u64>,
-    ) -> (u32, bool) {
+    /// The template for `instructions`, with one rule more; appends the rule's own values.
+    pub(super) fn intern(&mut self, instructions: &Instructions, packed: &mut Vec<u64>) -> u32 {
         let blanks = count_blanks(instructions);
         if blanks != 0 {
             pack_values(instructions, packed);
@@ -83,14 +75,14 @@ impl Templates {
         };
         if self.entries.get(self.last as usize).is_some_and(is_same) {
             self.entries[self.last as usize].rules += 1;
-            return (self.last, false);
+            return self.last;
         }
         let hash = template_hash(instructions, blanks);
         let entries = &self.entries;
         if let Some(&id) = self.index.find(hash, |&id| is_same(&entries[id as usize])) {
             self.last = id;
             self.entries[id as usize].rules += 1;
-            return (id, false);
+            return id;
         }
         let mut blank = instructions.clone();
         if blanks != 0 {
@@ -99,7 +91,6 @@ impl Templates {
         let entry = Template {
             instructions: blank,
             rules: 1,
-            reads: None,
             blanks,
         };
         let id = if let Some(id) = self.free.pop() {
@@ -115,16 +106,7 @@ impl Templates {
             template_hash(&entry.instructions, entry.blanks)
         });
         self.last = id;
-        (id, true)
-    }
-
-    /// Notes what a template's actions may look at; returns what was noted before.
-    pub(super) fn set_reads(
-        &mut self,
-        id: u32,
-        reads: Option<Box<FlowMask>>,
-    ) -> Option<Box<FlowMask>> {
-        std::mem::replace(&mut self.entries[id as usize].reads, reads)
+        id
     }
 
     /// One rule less; returns whether the template is gone.
@@ -138,8 +120,7 @@ impl Templates {
         if let Ok(found) = self.index.find_entry(hash, |&other| other == id) {
             found.remove();
         }
-        let entry = &mut self.entries[id as usize];
-        (entry.instructions, entry.reads) = (Instructions::default(), None);
+        self.entries[id as usize].instructions = Instructions::default();
         self.free.push(id);
         true
     }
@@ -381,11 +362,11 @@ mod tests {
             let many: Vec<u128> = values.iter().copied().cycle().take(count).collect();
             let given = instructions(&many);
             let mut packed = Vec::new();
-            let (id, _) = templates.intern(&given, &mut packed);
+            let id = templates.intern(&given, &mut packed);
             assert_eq!(*templates.instructions(id, &packed), given);
             let other = instructions(&vec![7; count]);
-            let (twin, new) = templates.intern(&other, &mut Vec::new());
-            assert_eq!((twin == id, new), (count < 32, count >= 32));
+            let twin = templates.intern(&other, &mut Vec::new());
+            assert_eq!(twin == id, count < 32);
             templates.release(twin);
             assert!(templates.release(id));
         }

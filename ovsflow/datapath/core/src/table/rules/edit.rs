@@ -5,14 +5,12 @@
 
 use super::super::conjunction;
 use super::super::notice::Notice;
-use super::super::reads;
 use super::super::store::{Extra, NONE, Rule, rule_flags};
 use super::{KEPT_FLAGS, Rules};
 use crate::error::OfResult;
 use crate::openflow::action::{Action, Instructions, TableId};
 use crate::openflow::error::TABLE_FULL;
 use crate::openflow::modify::{FlowMod, Match};
-use crate::packet::PortNo;
 use crate::time::Now;
 
 /// A step taken.
@@ -102,10 +100,7 @@ impl Rules {
 
     /// Keeps the words in `scratch` with the values of `instructions`: (template, start, size).
     fn add_body(&mut self, index: usize, instructions: &Instructions) -> (u32, u32, u8) {
-        let (template, is_new) = self.templates.intern(instructions, &mut self.scratch);
-        if is_new {
-            self.note_reads(template);
-        }
+        let template = self.templates.intern(instructions, &mut self.scratch);
         let (start, size) = self.tables[index].store.add_body(&self.scratch);
         (template, start, size)
     }
@@ -123,6 +118,34 @@ impl Rules {
             table: index as u8,
             rule,
         });
+    }
+
+    /// Takes all rules of a table out, without looking for each in its hash table.
+    pub(super) fn remove_all(&mut self, index: usize) {
+        let table = &mut self.tables[index];
+        table.classifier.clear();
+        if let Some(evictable) = &mut table.evictable {
+            evictable.clear();
+        }
+        self.changes.anything();
+        for slot in 0..self.tables[index].store.slots() {
+            let store = &mut self.tables[index].store;
+            let Some(rule) = store.live(slot) else {
+                continue;
+            };
+            let timer = store.extra(rule).map_or(NONE, |extra| extra.timer);
+            let rule = store.detach(slot);
+            if timer != NONE {
+                self.wheel.stop(timer);
+            }
+            self.settle(Undo::Removed {
+                table: index as u8,
+                rule,
+            });
+        }
+        if self.journal.is_none() {
+            self.tables[index].store.shrink();
+        }
     }
 
     /// A rule as it is, before it is changed.
@@ -326,9 +349,6 @@ impl Rules {
     fn release_template(&mut self, id: u32) {
         let entry = self.templates.template(id);
         if entry.rules == 1 {
-            if let Some(reads) = &entry.reads {
-                self.active.remove(reads);
-            }
             let learned: Vec<_> = learned_by(&entry.instructions).collect();
             self.templates.release(id);
             for (table, cookie) in learned {
@@ -342,40 +362,6 @@ impl Rules {
         } else {
             self.templates.release(id);
         }
-    }
-
-    /// Works out what a template's actions may look at.
-    fn note_reads(&mut self, template: u32) {
-        let tunnels = &self.tunnels;
-        let instructions = &self.templates.template(template).instructions;
-        let reads = reads::of_instructions(instructions, &|port| tunnels.contains(&port));
-        let reads = (!reads.is_zero()).then(|| Box::new(reads));
-        if let Some(reads) = &reads {
-            self.active.add(reads);
-        }
-        if let Some(old) = self.templates.set_reads(template, reads) {
-            self.active.remove(&old);
-        }
-    }
-
-    /// Notes whether a port tunnels.
-    pub(in crate::table) fn set_tunnel(&mut self, port: PortNo, is_tunnel: bool) {
-        let is_news = if is_tunnel {
-            self.tunnels.insert(port)
-        } else {
-            self.tunnels.remove(&port)
-        };
-        if is_news {
-            let templates: Vec<u32> = self.templates.iter().map(|(id, _)| id).collect();
-            for template in templates {
-                self.note_reads(template);
-            }
-        }
-    }
-
-    /// Whether a port tunnels.
-    pub(in crate::table) fn is_tunnel(&self, port: PortNo) -> bool {
-        self.tunnels.contains(&port)
     }
 
     /// The rule with exactly this match and priority.

@@ -92,8 +92,6 @@ pub(super) struct Rules {
     wheel: Wheel,
     pub(super) changes: ChangeLog,
     pub(super) active: ActiveMask,
-    /// Ports that tunnel: outputs there look at the tunnel fields.
-    tunnels: BTreeSet<PortNo>,
     /// What was done since [`Rules::begin`], while it can be undone.
     journal: Option<Vec<Undo>>,
     /// Tables and cookies whose last learning rule went: what they learned goes too.
@@ -113,7 +111,6 @@ impl Rules {
             wheel: Wheel::default(),
             changes: ChangeLog::default(),
             active: ActiveMask::default(),
-            tunnels: BTreeSet::new(),
             journal: None,
             orphans: Vec::new(),
             monitored: false,

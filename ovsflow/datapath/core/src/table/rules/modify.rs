@@ -23,16 +23,39 @@ impl Rules {
                 self.modify(request, now, notices)?;
             }
             FlowModCommand::Delete | FlowModCommand::DeleteStrict => {
-                for (index, slot) in self.selected(request) {
+                let mut selected = self.selected(request);
+                selected.retain(|&(index, slot)| {
                     let template = self.tables[index].store.rule(slot).template;
-                    if self.goes_to(template, request.out_port, request.out_group) {
-                        self.delete(index, slot, RemovedReason::Delete, now, notices);
-                    }
+                    self.goes_to(template, request.out_port, request.out_group)
+                });
+                for rules in selected.chunk_by(|a, b| a.0 == b.0) {
+                    self.delete_some(rules, now, notices);
                 }
             }
         }
         self.delete_orphans(now, notices);
         Ok(())
+    }
+
+    /// Deletes rules of one table; of all its rules at once when these are all.
+    fn delete_some(&mut self, rules: &[(usize, u32)], now: Now, notices: &mut Vec<Notice>) {
+        let reason = RemovedReason::Delete;
+        match rules.first() {
+            Some(&(index, _)) if rules.len() == self.tables[index].len() => {
+                for slot in 0..self.tables[index].store.slots() {
+                    if self.tables[index].store.live(slot).is_some() {
+                        self.tell_deleted(index, slot, reason, now, notices);
+                    }
+                }
+                self.remove_all(index);
+                self.check_vacancy(index, notices);
+            }
+            _ => {
+                for &(index, slot) in rules {
+                    self.delete(index, slot, reason, now, notices);
+                }
+            }
+        }
     }
 
     fn add(&mut self, request: &FlowMod, now: Now, notices: &mut Vec<Notice>) -> OfResult<()> {
@@ -226,6 +249,20 @@ impl Rules {
         now: Now,
         notices: &mut Vec<Notice>,
     ) {
+        self.tell_deleted(index, slot, reason, now, notices);
+        self.remove(index, slot);
+        self.check_vacancy(index, notices);
+    }
+
+    /// Tells that a rule is about to be removed.
+    fn tell_deleted(
+        &self,
+        index: usize,
+        slot: u32,
+        reason: RemovedReason,
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) {
         self.tell(index, slot, FlowEvent::Deleted(reason), now, notices);
         let flags = u16::from(self.tables[index].store.rule(slot).flags);
         if flags & flow_flags::SEND_FLOW_REM != 0
@@ -236,8 +273,6 @@ impl Rules {
                 flow: Box::new(flow),
             });
         }
-        self.remove(index, slot);
-        self.check_vacancy(index, notices);
     }
 
     fn tell(&self, index: usize, slot: u32, event: FlowEvent, now: Now, notices: &mut Vec<Notice>) {

@@ -1,15 +1,14 @@
 //! Groups and meters: what requests may do, what goes with them, and lists that fail half-way.
 
-use super::generate::{add, output, set_tun_dst};
+use super::generate::{add, output};
 use crate::error::{OfError, OfResult};
-use crate::flow::slot;
 use crate::openflow::action::{Action, GroupId, MeterId};
 use crate::openflow::error;
 use crate::openflow::modify::{
     Bucket, GroupKind, GroupMod, GroupModCommand, Match, MeterMod, MeterModCommand, Selection,
     flow_flags,
 };
-use crate::packet::{PortNo, TunnelConfig};
+use crate::packet::PortNo;
 use crate::table::{Change, Compat, Notice, Pipeline, Port, RemovedReason, port_state};
 use crate::time::Now;
 
@@ -317,20 +316,4 @@ fn select_groups_leave_out_buckets_whose_watch_is_down() {
     assert!(chosen(&pipeline).is_empty());
     pipeline.set_port(port(1, port_state::LIVE));
     assert_eq!(chosen(&pipeline), [0, 2]);
-}
-
-#[test]
-fn outputs_to_tunnels_make_the_tunnel_fields_matter() {
-    let mut pipeline = Pipeline::new();
-    let rule = add(1, Match::default(), vec![set_tun_dst(7), output(3)]);
-    pipeline.flow_mod(&rule, Now(0), &mut Vec::new()).unwrap();
-    assert_eq!(pipeline.active_mask().value(slot::TUN_ID), 0);
-    pipeline.set_port(Port {
-        number: PortNo(3),
-        tunnel: Some(TunnelConfig::default().into()),
-        ..Port::default()
-    });
-    assert_ne!(pipeline.active_mask().value(slot::TUN_ID), 0);
-    pipeline.remove_port(PortNo(3));
-    assert_eq!(pipeline.active_mask().value(slot::TUN_ID), 0);
 }
