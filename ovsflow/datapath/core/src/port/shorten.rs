@@ -39,6 +39,9 @@ pub(super) fn shorten(packet: &mut Packet, room: Room) -> bool {
         Room::Frame(room) => room,
         Room::Datagram(room) => room + usize::from(layers.l3),
     };
+    if packet.offload.gso.is_none() && frame.len() <= frame_room {
+        return true;
+    }
     let Some(payload) = frame_room.checked_sub(l4 + header) else {
         return false;
     };

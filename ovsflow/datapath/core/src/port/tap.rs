@@ -42,11 +42,12 @@ const OFFLOADS: [(u32, &str); 4] = [
 /// Makes the device that the port is named after.
 pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     request.options.finish()?;
-    let file = Arc::new(open_tap(request.name, VNET_HEADER as i32)?);
+    let (file, name) = open_tap(request.name, VNET_HEADER as i32)?;
+    let file = Arc::new(file);
     let offered = OFFLOADS
         .iter()
         .find(|(offload, _)| set_tap_offload(&file, *offload).is_ok());
-    let device = Device::find(request.name)?;
+    let device = Device::find(&name)?;
     let receiver = TapReceiver {
         number: request.number,
         file: file.clone(),

@@ -65,6 +65,21 @@ impl Device {
         Ok(DeviceFlags(i32::from(flags)))
     }
 
+    /// Sets the device up, as `ip link set ... up` does.
+    pub(in crate::port) fn set_up(&self) -> io::Result<()> {
+        let mut request = self.ask(libc::SIOCGIFFLAGS)?;
+        request[NAME] |= libc::IFF_UP as u8;
+        // SAFETY: `request` is a whole ifreq, which the call only reads.
+        let result = unsafe {
+            libc::ioctl(
+                self.socket.as_raw_fd(),
+                libc::SIOCSIFFLAGS as _,
+                request.as_mut_ptr(),
+            )
+        };
+        check(result).map(|_| ())
+    }
+
     /// The link's speed in kbit/s; 0 if the device does not tell.
     pub(in crate::port) fn speed(&self) -> u32 {
         let mut command = [0_u32; 16];

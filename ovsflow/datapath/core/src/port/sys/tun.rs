@@ -24,11 +24,12 @@ pub(in crate::port) mod tun_offload {
     pub(in crate::port) const TSO_ECN: u32 = 0x08;
     pub(in crate::port) const USO4: u32 = 0x20;
     pub(in crate::port) const USO6: u32 = 0x40;
+    pub(in crate::port) const UDP_TUNNEL_GSO: u32 = 0x80;
 }
 
-/// Makes TAP device `name`, with a virtio-net header of `header` bytes before each frame.
-/// It is gone when the file is closed.
-pub(in crate::port) fn open_tap(name: &str, header: i32) -> io::Result<File> {
+/// Makes TAP device `name` (`%d` in it stands for a free number), with a virtio-net header of
+/// `header` bytes before each frame; tells its name.  It is gone when the file is closed.
+pub(in crate::port) fn open_tap(name: &str, header: i32) -> io::Result<(File, String)> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -42,7 +43,11 @@ pub(in crate::port) fn open_tap(name: &str, header: i32) -> io::Result<File> {
     check(unsafe { libc::ioctl(file.as_raw_fd(), TUNSETIFF as _, request.as_mut_ptr()) })?;
     // SAFETY: the call reads one int.
     check(unsafe { libc::ioctl(file.as_raw_fd(), TUNSETVNETHDRSZ as _, &raw const header) })?;
-    Ok(file)
+    let name = request[..NAME]
+        .split(|byte| *byte == 0)
+        .next()
+        .unwrap_or(&[]);
+    Ok((file, String::from_utf8_lossy(name).into_owned()))
 }
 
 /// Tells a TAP device what its host may leave to us.

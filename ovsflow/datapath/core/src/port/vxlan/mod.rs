@@ -12,6 +12,7 @@
 //! | `receive` | datagrams -> packets |
 //! | `plan`, `path` | what an outer header shall say, and how long a packet may be |
 //! | `sockets`, `send` | packets -> datagrams |
+//! | `train`, `uplink` | super-frames -> datagrams, in one of two ways |
 //! | `inner` | facts of the packet inside |
 
 mod demux;
@@ -22,6 +23,8 @@ mod plan;
 mod receive;
 mod send;
 mod sockets;
+mod train;
+mod uplink;
 
 #[cfg(test)]
 mod tests;
@@ -32,15 +35,27 @@ use self::endpoint::Endpoint;
 use self::receive::TunnelReceiver;
 use self::send::TunnelSenders;
 use self::sockets::{PORTS, SendSockets};
+use self::uplink::Uplink;
 use super::OpenError;
 use super::open::{OpenPort, PortFacts, Request, STATE_LIVE};
 use crate::packet::TunnelConfig;
 
 /// Opens a tunnel port; its options are those of [`TunnelConfig`].
 pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
-    let config = TunnelConfig::parse(&mut request.options)?;
+    let config = Arc::new(TunnelConfig::parse(&mut request.options)?);
+    let wants_uplink = request
+        .options
+        .parse("backend", "udp or tap", |text| match text {
+            "udp" => Some(false),
+            "tap" => Some(true),
+            _ => None,
+        })?;
     request.options.finish()?;
     let sockets = SendSockets::open(&config)?;
+    let uplink = match wants_uplink {
+        Some(true) => Some(Uplink::open(&config, &sockets)?),
+        _ => None,
+    };
     let membership = Endpoint::join(request.number, &config)?;
     let families = match sockets.v6 {
         Some(_) => "IPv4 and IPv6",
@@ -49,17 +64,22 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let facts = PortFacts {
         state: STATE_LIVE,
         backend: format!(
-            "udp sockets, {families}, port {}, {PORTS} source ports, segmentation and receive offload",
-            config.dst_port
+            "udp sockets, {families}, port {}, {PORTS} source ports{}",
+            config.dst_port,
+            match uplink {
+                Some(_) => ", super-frames through a tap uplink",
+                None => ", super-frames by UDP segmentation",
+            }
         ),
-        tunnel: Some(config.clone()),
+        tunnel: Some(TunnelConfig::clone(&config)),
         ..PortFacts::default()
     };
     Ok(OpenPort {
         receivers: vec![Box::new(TunnelReceiver::new(membership))],
         sender: Box::new(TunnelSenders {
-            config: Arc::new(config),
+            config,
             sockets,
+            uplink,
         }),
         facts,
         memory: None,

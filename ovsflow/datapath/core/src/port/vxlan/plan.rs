@@ -26,11 +26,18 @@ pub(super) struct Plan {
     pub(super) is_train: bool,
     /// The source address that the flow asks for.
     pub(super) source: Option<IpAddr>,
+    pub(super) tos: u8,
+    pub(super) ttl: u8,
     /// Which source port, by the inner flow.
     pub(super) port: usize,
 }
 
 impl Plan {
+    /// A number for the socket that sends it.
+    pub(super) fn socket(&self) -> u8 {
+        (usize::from(self.is_v6) * PORTS + self.port) as u8
+    }
+
     /// Plans for a packet whose tunnel metadata is already the port's.
     pub(super) fn new(packet: &Packet, config: &TunnelConfig) -> Result<Self, DropReason> {
         let tunnel = packet.tunnel.ok_or(DropReason::TunnelNoDestination)?;
@@ -42,12 +49,9 @@ impl Plan {
         let layers = Layers::parse(packet);
         let mut control = Control::default();
         let source = push_source(&mut control, &tunnel);
-        push_tos_and_ttl(
-            &mut control,
-            destination.is_ipv6(),
-            outer_tos(packet.bytes(), &layers, &tunnel, config),
-            outer_ttl(packet.bytes(), &layers, &tunnel, config),
-        );
+        let tos = outer_tos(packet.bytes(), &layers, &tunnel, config);
+        let ttl = outer_ttl(packet.bytes(), &layers, &tunnel, config);
+        push_tos_and_ttl(&mut control, destination.is_ipv6(), tos, ttl);
         let hash = inner::flow_hash(packet.bytes(), &layers);
         Ok(Self {
             to: Address::new(destination, config.dst_port),
@@ -57,6 +61,8 @@ impl Plan {
             header: header(&tunnel, config.gbp),
             is_v6: destination.is_ipv6(),
             source,
+            tos,
+            ttl,
             port: ((u64::from(hash) * PORTS as u64) >> 32) as usize,
         })
     }

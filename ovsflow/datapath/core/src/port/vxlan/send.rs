@@ -1,10 +1,9 @@
-//! From packets to datagrams, through UDP sockets: the host's kernel routes, finds neighbours,
-//! fragments where it may, and knows the path's MTU.
+//! From packets to datagrams: the host's kernel routes, finds neighbours, fragments where it may,
+//! and knows the path's MTU.
 //!
 //! A batch is ordered by source port (an inner flow has one), and single datagrams of a port go
-//! out in one system call.  A super-frame goes out as a train: the headers of each segment are
-//! written out, the payload is gathered from where it lies, and the kernel cuts one long datagram
-//! at every segment.  Where the device cannot do that, segments go out one by one.
+//! out in one system call.  Super-frames go out by the first of the ways in [`Trains`] that can
+//! take them.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, UdpSocket};
@@ -12,9 +11,11 @@ use std::sync::Arc;
 
 use super::path::Paths;
 use super::plan::Plan;
-use super::sockets::{Family, SendSockets};
+use super::sockets::SendSockets;
+use super::train::UdpTrains;
+use super::uplink::Uplink;
 use crate::error::DropReason;
-use crate::packet::gso::{Segmenter, complete_checksum};
+use crate::packet::gso::complete_checksum;
 use crate::packet::vxlan::HEADER_LEN;
 use crate::packet::{Packet, Pool, TunnelConfig};
 use crate::port::shorten::{Room, shorten};
@@ -22,31 +23,42 @@ use crate::port::sys::{Outgoing, Socket, send_messages};
 use crate::port::{BATCH_SIZE, Batch, PortCounters, Sender, SenderFactory};
 use crate::time::Now;
 
-/// Bytes of a datagram that the kernel is to cut.  More would be cut before the device sees it.
-const TRAIN_BYTES: usize = 65_000;
+/// A way to send super-frames.
+pub(super) trait Trains: Send {
+    /// Sends a super-frame; may change its offloads, but sends all of it or none.
+    fn send(&mut self, packet: &mut Packet, plan: &Plan, paths: &mut Paths) -> Result<(), Refusal>;
+}
 
-/// Segments that the kernel takes in one datagram.
-const TRAIN_SEGMENTS: usize = 128;
-
-/// UDP_SEGMENT; the installed headers may be older than the kernel.
-const UDP_SEGMENT: i32 = 103;
+/// Why a way to send did not take a packet.
+pub(super) enum Refusal {
+    /// Not this way, for this packet; nothing has changed.
+    Unfit,
+    /// It cannot be sent.
+    Lost(DropReason),
+}
 
 /// Makes senders for one tunnel port.
 pub(super) struct TunnelSenders {
     pub(super) config: Arc<TunnelConfig>,
     pub(super) sockets: SendSockets,
+    /// The way for super-frames that was asked for, before that of the sockets.
+    pub(super) uplink: Option<Uplink>,
 }
 
 impl SenderFactory for TunnelSenders {
     fn sender(&self) -> io::Result<Box<dyn Sender>> {
+        let mut trains: Vec<Box<dyn Trains>> = Vec::new();
+        if let Some(uplink) = &self.uplink {
+            trains.push(Box::new(uplink.clone()));
+        }
+        trains.push(Box::new(UdpTrains::new(&self.config, &self.sockets)));
         Ok(Box::new(TunnelSender {
             config: self.config.clone(),
             sockets: self.sockets.clone(),
-            plans: Vec::with_capacity(BATCH_SIZE),
-            headers: Vec::new(),
-            kernel_cuts: true,
+            trains,
             paths: Paths::default(),
-            now: Now::default(),
+            plans: Vec::with_capacity(BATCH_SIZE),
+            order: Vec::with_capacity(BATCH_SIZE),
         }))
     }
 }
@@ -55,16 +67,16 @@ impl SenderFactory for TunnelSenders {
 struct TunnelSender {
     config: Arc<TunnelConfig>,
     sockets: SendSockets,
-    /// How each packet of a batch is to go out, with its place in the batch.
-    plans: Vec<(usize, Plan)>,
-    /// Headers of a train's segments.
-    headers: Vec<u8>,
-    /// Whether the kernel cuts trains; never again after it refused once.
-    kernel_cuts: bool,
-    /// Paths that have turned out to be short.
+    trains: Vec<Box<dyn Trains>>,
     paths: Paths,
-    now: Now,
+    /// How each packet of a batch is to go out; `None` for one that is lost.
+    plans: Vec<Option<Plan>>,
+    /// Places in the batch, in the order in which packets go out.
+    order: Vec<Place>,
 }
+
+/// A packet's place in the order of sending: its socket, then its index in the batch.
+type Place = (u8, u8);
 
 impl Sender for TunnelSender {
     fn send(
@@ -74,7 +86,7 @@ impl Sender for TunnelSender {
         pool: &mut Pool,
         counters: &mut PortCounters,
     ) {
-        self.now = now;
+        self.paths.now = now;
         for batch in packets.chunks_mut(BATCH_SIZE) {
             self.send_batch(batch, counters);
         }
@@ -85,35 +97,46 @@ impl Sender for TunnelSender {
 impl TunnelSender {
     fn send_batch(&mut self, packets: &mut [Box<Packet>], counters: &mut PortCounters) {
         let mut plans = std::mem::take(&mut self.plans);
+        let mut order = std::mem::take(&mut self.order);
         for (index, packet) in packets.iter_mut().enumerate() {
             match self.prepare(packet) {
-                Ok(plan) => plans.push((index, plan)),
-                Err(reason) => lose(reason, counters),
+                Ok(plan) => {
+                    order.push((plan.socket(), index as u8));
+                    plans.push(Some(plan));
+                }
+                Err(reason) => {
+                    lose(reason, counters);
+                    plans.push(None);
+                }
             }
         }
-        // The place in the batch keeps each flow in order.
-        plans.sort_unstable_by_key(|(index, plan)| (plan.is_v6, plan.port, *index));
-        let together = |(_, first): &(usize, Plan), (_, second): &(usize, Plan)| {
-            let same_socket = (first.is_v6, first.port) == (second.is_v6, second.port);
-            same_socket && !first.is_train && !second.is_train
+        // The index keeps each flow in order.
+        order.sort_unstable();
+        let is_train = |(_, index): &Place| {
+            let plan = plans.get(usize::from(*index));
+            plan.is_some_and(|plan| plan.as_ref().is_some_and(|plan| plan.is_train))
         };
-        for run in plans.chunk_by(together) {
+        for run in order.chunk_by(|a, b| a.0 == b.0 && !is_train(a) && !is_train(b)) {
             match run {
-                [(index, plan)] if plan.is_train => {
-                    self.send_train(&mut packets[*index], plan, counters);
+                [place] if is_train(place) => {
+                    let index = usize::from(place.1);
+                    if let Some(plan) = &plans[index] {
+                        self.send_train(&mut packets[index], plan, counters);
+                    }
                 }
-                _ => self.send_plain(packets, run, counters),
+                _ => self.send_plain(packets, &plans, run, counters),
             }
         }
         plans.clear();
-        self.plans = plans;
+        order.clear();
+        (self.plans, self.order) = (plans, order);
     }
 
     /// Plans for a packet, and makes it a finished datagram unless it is a super-frame.
     fn prepare(&self, packet: &mut Packet) -> Result<Plan, DropReason> {
         let mut plan = Plan::new(packet, &self.config)?;
-        if let Some(room) = self.paths.room(plan.destination, self.now)
-            && (packet.len() > room)
+        if let Some(room) = self.paths.short(plan.destination)
+            && packet.len() > room
         {
             shorten(packet, Room::Frame(room));
         }
@@ -128,201 +151,116 @@ impl TunnelSender {
         Ok(plan)
     }
 
-    /// The sockets for a plan; a host without IPv6 has no route.
-    fn family(&self, plan: &Plan) -> Option<&Family> {
-        match plan.is_v6 {
-            false => Some(&self.sockets.v4),
-            true => self.sockets.v6.as_ref(),
-        }
-    }
-
     /// Sends single datagrams that share a socket.
     fn send_plain(
         &mut self,
         packets: &mut [Box<Packet>],
-        run: &[(usize, Plan)],
+        plans: &[Option<Plan>],
+        run: &[Place],
         counters: &mut PortCounters,
     ) {
-        let socket = match run {
-            [(_, plan), ..] => self.family(plan).and_then(|f| f.plain.get(plan.port)),
-            [] => None,
-        };
-        let Some(socket) = socket else {
-            counters
-                .tx_drops
-                .add(DropReason::TunnelNoRoute, run.len() as u64);
-            return;
+        let planned = |place: &Place| plans.get(usize::from(place.1))?.as_ref();
+        let first = run.first().and_then(planned);
+        let Some(socket) = first.and_then(|first| self.sockets.plain(first)) else {
+            return run
+                .iter()
+                .for_each(|_| lose(DropReason::TunnelNoRoute, counters));
         };
         let mut slices = [[IoSlice::new(&[])]; BATCH_SIZE];
         let mut messages = [Outgoing::default(); BATCH_SIZE];
-        for ((index, _), slice) in run.iter().zip(&mut slices) {
-            *slice = [IoSlice::new(packets[*index].bytes())];
+        for ((_, index), slice) in run.iter().zip(&mut slices) {
+            *slice = [IoSlice::new(packets[usize::from(*index)].bytes())];
         }
-        for (((_, plan), slice), message) in run.iter().zip(&slices).zip(&mut messages) {
+        for ((plan, slice), message) in run
+            .iter()
+            .filter_map(planned)
+            .zip(&slices)
+            .zip(&mut messages)
+        {
             *message = Outgoing {
                 slices: slice,
                 to: plan.to.as_bytes(),
                 control: Some(&plan.control),
             };
         }
-        let mut too_long = Vec::new();
-        let mut next = 0;
-        while let Some((index, plan)) = run.get(next) {
-            match send_messages(socket, &messages[next..run.len()]) {
-                Ok(sent) if sent > 0 => {
-                    for (index, _) in &run[next..next + sent] {
-                        counters.tx_packets += 1;
-                        counters.tx_bytes += (packets[*index].len() - HEADER_LEN) as u64;
-                    }
-                    next += sent;
+        let too_long = send_run(socket, &messages[..run.len()], |at, sent| {
+            let (_, index) = run[at];
+            match sent {
+                Ok(()) => {
+                    counters.tx_packets += 1;
+                    counters.tx_bytes += (packets[usize::from(index)].len() - HEADER_LEN) as u64;
+                    true
                 }
-                Ok(_) => break,
-                Err(error) => {
-                    match refusal(&error, plan) {
-                        DropReason::TunnelOversize => too_long.push((*index, plan)),
-                        reason => lose(reason, counters),
+                Err(error) => match planned(&run[at]).map(|plan| why(&error, plan)) {
+                    Some(DropReason::TunnelOversize) => false,
+                    reason => {
+                        lose(reason.unwrap_or(DropReason::Internal), counters);
+                        true
                     }
-                    next += 1;
-                }
+                },
             }
-        }
-        for (index, plan) in too_long {
-            let packet = &mut packets[index];
+        });
+        for place in too_long.into_iter().filter_map(|at| run.get(at)) {
+            let packet = &mut packets[usize::from(place.1)];
             packet.pull_front(HEADER_LEN);
-            if self.shorten_for_path(packet, plan) {
-                self.send_train(packet, plan, counters);
-            } else {
-                lose(DropReason::TunnelOversize, counters);
+            match planned(place) {
+                Some(plan) if self.paths.shorten(packet, plan.destination) => {
+                    self.send_train(packet, plan, counters);
+                }
+                _ => lose(DropReason::TunnelOversize, counters),
             }
         }
     }
 
-    /// Makes a packet that was too long fit its path; `false` where that cannot be done.
-    fn shorten_for_path(&mut self, packet: &mut Packet, plan: &Plan) -> bool {
-        let before = packet.offload.gso.map(|gso| gso.size);
-        let room = self.paths.learn(plan.destination, self.now);
-        room.is_some_and(|room| shorten(packet, Room::Frame(room)))
-            && packet.offload.gso.map(|gso| gso.size) != before
-    }
-
-    /// Sends a super-frame as a train; once more, shorter, if its segments were too long.
+    /// Sends a super-frame by the first way that takes it.
     fn send_train(&mut self, packet: &mut Packet, plan: &Plan, counters: &mut PortCounters) {
-        let mut sent = self.try_train(packet, plan);
-        if sent == Err(DropReason::TunnelOversize) && self.shorten_for_path(packet, plan) {
-            sent = self.try_train(packet, plan);
-        }
-        match sent {
-            Ok(()) => {
-                counters.tx_packets += 1;
-                counters.tx_bytes += packet.len() as u64;
+        for way in &mut self.trains {
+            match way.send(packet, plan, &mut self.paths) {
+                Ok(()) => {
+                    counters.tx_packets += 1;
+                    counters.tx_bytes += packet.len() as u64;
+                    return;
+                }
+                Err(Refusal::Lost(reason)) => return lose(reason, counters),
+                Err(Refusal::Unfit) => {}
             }
-            Err(reason) => lose(reason, counters),
         }
-    }
-
-    fn try_train(&mut self, packet: &Packet, plan: &Plan) -> Result<(), DropReason> {
-        let family = self.family(plan).ok_or(DropReason::TunnelNoRoute)?.clone();
-        let segmenter = Segmenter::new(packet).ok_or(DropReason::TunnelSendError)?;
-        let mut headers = std::mem::take(&mut self.headers);
-        let each = HEADER_LEN + segmenter.header_len();
-        headers.clear();
-        headers.resize(each * segmenter.count(), 0);
-        for (index, header) in headers.chunks_exact_mut(each).enumerate() {
-            let (tunnel, inner) = header.split_at_mut(HEADER_LEN);
-            tunnel.copy_from_slice(&plan.header);
-            segmenter.write_header(index, packet.bytes(), inner);
-        }
-        let mut slices = Vec::with_capacity(2 * segmenter.count());
-        for (index, header) in headers.chunks_exact(each).enumerate() {
-            let payload = packet.bytes().get(segmenter.payload(index));
-            slices.push(IoSlice::new(header));
-            slices.push(IoSlice::new(payload.unwrap_or(&[])));
-        }
-        let sent = match self.send_cut_by_kernel(&family, plan, &segmenter, &slices) {
-            Err((done, error)) if self.must_cut(&error, plan) => {
-                let socket = family.plain.get(plan.port);
-                send_one_by_one(socket, plan, slices.get(2 * done..).unwrap_or(&[]))
-            }
-            Err((_, error)) => Err(error),
-            Ok(()) => Ok(()),
-        };
-        self.headers = headers;
-        sent.map_err(|error| refusal(&error, plan))
-    }
-
-    /// Sends as few long datagrams as will do, all of about the same length.  On failure tells
-    /// how many segments have gone out.
-    fn send_cut_by_kernel(
-        &self,
-        family: &Family,
-        plan: &Plan,
-        segmenter: &Segmenter,
-        slices: &[IoSlice<'_>],
-    ) -> Result<(), (usize, io::Error)> {
-        let cannot = || (0, io::Error::from_raw_os_error(libc::EIO));
-        if !self.kernel_cuts {
-            return Err(cannot());
-        }
-        let socket = family.train.get(plan.port).ok_or_else(cannot)?;
-        let segment = HEADER_LEN + segmenter.longest();
-        let most = (TRAIN_BYTES / segment).clamp(1, TRAIN_SEGMENTS);
-        let datagrams = segmenter.count().div_ceil(most);
-        let each = segmenter.count().div_ceil(datagrams);
-        let mut control = plan.control;
-        control.push(
-            libc::IPPROTO_UDP,
-            UDP_SEGMENT,
-            &(segment as u16).to_ne_bytes(),
-        );
-        let mut done = 0;
-        for datagram in slices.chunks(2 * each) {
-            let message = Outgoing {
-                slices: datagram,
-                to: plan.to.as_bytes(),
-                control: Some(&control),
-            };
-            send_messages(socket, &[message]).map_err(|error| (done, error))?;
-            done += each;
-        }
-        Ok(())
-    }
-
-    /// Whether a train that the kernel refused is to go out segment by segment: the device has no
-    /// checksum offload (and will have none next time), or the path wants fragments.
-    fn must_cut(&mut self, error: &io::Error, plan: &Plan) -> bool {
-        match error.raw_os_error() {
-            Some(libc::EMSGSIZE) => !self.config.df,
-            Some(libc::EINVAL) if plan.source.is_some() => false,
-            Some(libc::EIO | libc::EINVAL | libc::EOPNOTSUPP) => {
-                self.kernel_cuts = false;
-                true
-            }
-            _ => false,
-        }
+        lose(DropReason::TunnelSendError, counters);
     }
 }
 
-/// Sends segments as datagrams of their own; each is a header and its payload.
-fn send_one_by_one(socket: Option<&Socket>, plan: &Plan, slices: &[IoSlice<'_>]) -> io::Result<()> {
-    let Some(socket) = socket else {
-        return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
-    };
-    let message = |slices| Outgoing {
-        slices,
-        to: plan.to.as_bytes(),
-        control: Some(&plan.control),
-    };
-    let messages: Vec<_> = slices.chunks(2).map(message).collect();
-    let mut rest = messages.as_slice();
-    while !rest.is_empty() {
-        let sent = send_messages(socket, rest)?;
-        rest = rest.get(sent.max(1)..).unwrap_or(&[]);
+/// Sends messages in order and tells `each` what became of every one; returns those that it
+/// answers with `false`.
+fn send_run(
+    socket: &Socket,
+    messages: &[Outgoing<'_>],
+    mut each: impl FnMut(usize, io::Result<()>) -> bool,
+) -> Vec<usize> {
+    let mut again = Vec::new();
+    let mut next = 0;
+    while next < messages.len() {
+        match send_messages(socket, &messages[next..]) {
+            Ok(sent) => {
+                // The kernel takes the first one or says why not.
+                let end = messages.len().min(next + sent.max(1));
+                (next..end).for_each(|at| {
+                    each(at, Ok(()));
+                });
+                next = end;
+            }
+            Err(error) => {
+                if !each(next, Err(error)) {
+                    again.push(next);
+                }
+                next += 1;
+            }
+        }
     }
-    Ok(())
+    again
 }
 
 /// Why the host refused an encapsulated packet.
-fn refusal(error: &io::Error, plan: &Plan) -> DropReason {
+pub(super) fn why(error: &io::Error, plan: &Plan) -> DropReason {
     match error.raw_os_error() {
         Some(libc::EMSGSIZE) => DropReason::TunnelOversize,
         Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => DropReason::TxQueueFull,

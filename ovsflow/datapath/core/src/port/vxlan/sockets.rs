@@ -9,6 +9,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use super::plan::Plan;
 use crate::packet::{DEFAULT_TTL, TunnelConfig};
 use crate::port::sys::{Address, Socket};
 
@@ -46,6 +47,27 @@ impl SendSockets {
         let v4 = Family::open(libc::AF_INET, config.df, config.csum.unwrap_or(false))?;
         let v6 = Family::open(libc::AF_INET6, config.df, config.csum.unwrap_or(true)).ok();
         Ok(Self { v4, v6 })
+    }
+}
+
+impl SendSockets {
+    /// The sockets of a family; `None` on a host that does not have it.
+    pub(super) fn family(&self, is_v6: bool) -> Option<&Family> {
+        match is_v6 {
+            false => Some(&self.v4),
+            true => self.v6.as_ref(),
+        }
+    }
+
+    /// The socket for a single datagram.
+    pub(super) fn plain(&self, plan: &Plan) -> Option<&Socket> {
+        self.family(plan.is_v6)?.plain.get(plan.port)
+    }
+
+    /// The source ports of IPv4 tunnels.
+    pub(super) fn ports_v4(&self) -> io::Result<Vec<u16>> {
+        let port = |socket: &Socket| Ok(socket.local_address()?.port());
+        self.v4.plain.iter().map(port).collect()
     }
 }
 

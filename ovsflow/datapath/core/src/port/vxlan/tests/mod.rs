@@ -2,18 +2,18 @@
 //! namespaces of their own joined by a veth pair.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod kernel;
+mod super_frames;
+
 use std::net::UdpSocket;
 
 use crate::error::DropReason;
 use crate::packet::gso::for_each_plain;
-use crate::packet::layers::Layers;
 use crate::packet::{Checksum, Gso, GsoKind, Offload, Packet, Pool, Tunnel, TunnelAddress};
 use crate::port::lab::{
-    Bridge, Host, hand_over, in_namespace, ip, is_stream, open_with, pool, refused, send, serve,
-    settle, stream_to, wait_and_receive,
+    Host, hand_over, in_namespace, ip, open_with, refused, send, settle, wait_and_receive,
 };
 use crate::port::{OpenPort, PortCounters};
-use crate::time::Now;
 
 const NEAR: u32 = 0x0a00_0001;
 const FAR: u32 = 0x0a00_0002;
@@ -185,112 +185,6 @@ fn test_flow_and_inner_packet_give_what_the_port_leaves_to_them() {
             (0, 64),
             "inherit means the default without IP inside"
         );
-    });
-}
-
-#[test]
-fn test_super_frames_arrive_as_the_same_segments() {
-    in_namespace(|| {
-        for options in ["", "csum=true", "df_default=false"] {
-            super_frames_arrive(options);
-        }
-    });
-}
-
-fn super_frames_arrive(options: &'static str) {
-    in_namespace(move || {
-        let (near, mut far) = two_ends(options);
-        let cases = [
-            (3000, 1378),
-            (1378 * 2, 1378),
-            (64_000, 1378),
-            (65_000, 1000),
-            (60_000, 300),
-        ];
-        for (payload, size) in cases {
-            for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
-                let sent = super_frame(payload, size);
-                let counters = send(&near, tunnelled(&sent, to(dst)));
-                let drops = &counters.tx_drops;
-                assert_eq!(counters.tx_packets, 1, "{payload}/{size} {dst:?} {drops:?}");
-                let expected = plain(&[Box::new(sent)]);
-                let (mut got, mut packets) = (Vec::new(), 0);
-                while got.len() < expected.len() {
-                    let batch = wait_and_receive(&mut far, &mut PortCounters::default());
-                    assert!(!batch.is_empty(), "{payload}/{size} {dst:?}: {}", got.len());
-                    packets += batch.len();
-                    got.extend(plain(&batch));
-                }
-                assert!(got == expected, "{options} {payload}/{size} {dst:?}");
-                assert!(
-                    packets <= 3,
-                    "{options} {payload}/{size} {dst:?}: {packets} packets"
-                );
-            }
-        }
-    });
-}
-
-#[test]
-fn test_segments_that_exceed_the_path_are_fragmented_or_named() {
-    in_namespace(|| {
-        let (near, mut far) = two_ends("df_default=false");
-        let sent = super_frame(6000, 1460);
-        assert_eq!(
-            send(&near, tunnelled(&sent, to(TunnelAddress::V4(FAR)))).tx_packets,
-            1
-        );
-        let mut got = Vec::new();
-        while got.len() < 5 {
-            let batch = wait_and_receive(&mut far, &mut PortCounters::default());
-            assert!(!batch.is_empty());
-            got.extend(plain(&batch));
-        }
-        assert!(got == plain(&[Box::new(sent)]));
-    });
-    in_namespace(|| {
-        let (near, _far) = two_ends("");
-        let mut packet = tcp_frame(0, 1460);
-        packet.bytes_mut()[23] = 17;
-        let counters = send(&near, tunnelled(&packet, to(TunnelAddress::V4(FAR))));
-        assert_eq!(counters.tx_drops.count(DropReason::TunnelOversize), 1);
-    });
-}
-
-#[test]
-fn test_tcp_that_exceeds_the_path_is_cut_shorter() {
-    in_namespace(|| {
-        let (near, mut far) = two_ends("");
-        let mut sender = near.sender.sender().unwrap();
-        for sent in [
-            tcp_frame(0, 1460),
-            super_frame(6000, 1460),
-            tcp_frame(0, 1460),
-        ] {
-            for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
-                let mut counters = PortCounters::default();
-                let mut packets = vec![Box::new(tunnelled(&sent, to(dst)))];
-                sender.send(Now(7), &mut packets, &mut pool(), &mut counters);
-                assert_eq!(counters.tx_packets, 1, "{dst:?}");
-                let (mut payload, expected) = (Vec::new(), &sent.bytes()[54..]);
-                while payload.len() < expected.len() {
-                    let batch = wait_and_receive(&mut far, &mut PortCounters::default());
-                    assert!(!batch.is_empty());
-                    for frame in plain(&batch) {
-                        assert_eq!(frame[38..42], (0x100 + payload.len() as u32).to_be_bytes());
-                        payload.extend_from_slice(&frame[54..]);
-                        let layers = Layers::parse_frame(&frame);
-                        assert!(crate::packet::transport::verify(&frame, &layers));
-                    }
-                }
-                assert!(payload == expected);
-            }
-        }
-        let mut wrong = tcp_frame(0, 1460);
-        wrong.offload.checksum = None;
-        let counters = send(&near, tunnelled(&wrong, to(TunnelAddress::V4(FAR))));
-        let lost = counters.tx_drops.count(DropReason::TunnelOversize);
-        assert_eq!(lost, 1, "a wrong checksum is not made right");
     });
 }
 
@@ -556,103 +450,4 @@ fn test_source_port_follows_the_inner_flow() {
         }
         assert_eq!(ports.len(), 16, "{ports:?}");
     });
-}
-
-/// TCP between a host behind a system port and a host behind the kernel's own VXLAN device.
-fn kernel_peer(outer: &'static str, remote: TunnelAddress, inner: [&'static str; 2], upload: bool) {
-    in_namespace(move || {
-        let role = move |serves: bool, address: &str, peer: &str| {
-            if serves {
-                Some(serve(address))
-            } else {
-                stream_to(peer);
-                None
-            }
-        };
-        let [client, server] = inner;
-        let address = |text: &str| match text.strip_prefix('[') {
-            Some(text) => text.replace(']', "/64") + " nodad",
-            None => format!("{text}/24"),
-        };
-        let far = Host::new(move || {
-            ip("address add 10.0.0.2/24 dev u1");
-            ip("address add fd00::2/64 dev u1 nodad");
-            ip("link set u1 up");
-            ip(&format!(
-                "link add vx type vxlan id 10 dstport 4789 {outer} dev u1"
-            ));
-            ip(&format!("address add dev vx {}", address(server)));
-            ip("link set vx mtu 1430 up");
-            role(upload, &format!("{server}:9000"), &format!("{client}:9000"))
-        });
-        let near = Host::new(move || {
-            ip(&format!("address add dev e0 {}", address(client)));
-            ip("link set e0 mtu 1430 up");
-            role(
-                !upload,
-                &format!("{client}:9000"),
-                &format!("{server}:9000"),
-            )
-        });
-        ip(&format!(
-            "link add u0 type veth peer name u1 netns {}",
-            far.id
-        ));
-        ip("address add 10.0.0.1/24 dev u0");
-        ip("address add fd00::1/64 dev u0 nodad");
-        ip("link set u0 up");
-        ip(&format!(
-            "link add d0 type veth peer name e0 netns {}",
-            near.id
-        ));
-        ip("link set d0 up");
-        let ports = [
-            open_with("system", 1, "d0", "").unwrap(),
-            open_with("vxlan", 2, "vx", "").unwrap(),
-        ];
-        let bridge = Bridge::start(ports, move |from, packet| {
-            if from == 0 {
-                packet.tunnel = Some(Tunnel {
-                    id: 10,
-                    dst: remote,
-                    ..Tunnel::default()
-                });
-            }
-        });
-        far.start();
-        near.start();
-        let got = match upload {
-            true => [near.join(), far.join()].concat_stream(),
-            false => [far.join(), near.join()].concat_stream(),
-        };
-        let counters = bridge.stop();
-        assert!(is_stream(&got), "{} bytes, {counters:?}", got.len());
-    });
-}
-
-/// The stream that one of two hosts received.
-trait ConcatStream {
-    fn concat_stream(self) -> Vec<u8>;
-}
-
-impl ConcatStream for [Option<Vec<u8>>; 2] {
-    fn concat_stream(self) -> Vec<u8> {
-        self.into_iter().flatten().next().unwrap_or_default()
-    }
-}
-
-#[test]
-fn test_tcp_to_and_from_the_kernels_vxlan_over_ipv4() {
-    let inner = ["10.1.0.1", "10.1.0.2"];
-    for upload in [true, false] {
-        kernel_peer("remote 10.0.0.1", TunnelAddress::V4(FAR), inner, upload);
-    }
-}
-
-#[test]
-fn test_tcp_to_and_from_the_kernels_vxlan_over_ipv6() {
-    let inner = ["[fd01::1]", "[fd01::2]"];
-    for upload in [true, false] {
-        kernel_peer("remote fd00::1", TunnelAddress::V6(FAR_V6), inner, upload);
-    }
 }

@@ -1,0 +1,188 @@
+//! Super-frames through tunnels: whole, cut, cut shorter.
+
+use super::{FAR, FAR_V6, NEAR, plain, super_frame, tcp_frame, to, tunnelled, two_ends};
+use crate::error::DropReason;
+use crate::packet::layers::Layers;
+use crate::packet::{Packet, Tunnel, TunnelAddress};
+use crate::port::lab::{in_namespace, ip, open_with, refused, send, wait_and_receive};
+use crate::port::{OpenPort, PortCounters};
+
+#[test]
+fn test_super_frames_arrive_as_the_same_segments() {
+    in_namespace(|| {
+        for options in ["", "csum=true", "df_default=false"] {
+            super_frames_arrive(options);
+        }
+    });
+}
+
+fn super_frames_arrive(options: &'static str) {
+    in_namespace(move || {
+        let (near, mut far) = two_ends(options);
+        let cases = [
+            (3000, 1378),
+            (1378 * 2, 1378),
+            (64_000, 1378),
+            (65_000, 1000),
+            (60_000, 300),
+        ];
+        for (payload, size) in cases {
+            for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
+                let sent = super_frame(payload, size);
+                let counters = send(&near, tunnelled(&sent, to(dst)));
+                let drops = &counters.tx_drops;
+                assert_eq!(counters.tx_packets, 1, "{payload}/{size} {dst:?} {drops:?}");
+                let expected = plain(&[Box::new(sent)]);
+                let (mut got, mut packets) = (Vec::new(), 0);
+                while got.len() < expected.len() {
+                    let batch = wait_and_receive(&mut far, &mut PortCounters::default());
+                    assert!(!batch.is_empty(), "{payload}/{size} {dst:?}: {}", got.len());
+                    packets += batch.len();
+                    got.extend(plain(&batch));
+                }
+                assert!(got == expected, "{options} {payload}/{size} {dst:?}");
+                assert!(
+                    packets <= 3,
+                    "{options} {payload}/{size} {dst:?}: {packets} packets"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn test_segments_that_exceed_the_path_are_fragmented_or_named() {
+    in_namespace(|| {
+        let (near, mut far) = two_ends("df_default=false");
+        let sent = super_frame(6000, 1460);
+        assert_eq!(
+            send(&near, tunnelled(&sent, to(TunnelAddress::V4(FAR)))).tx_packets,
+            1
+        );
+        let mut got = Vec::new();
+        while got.len() < 5 {
+            let batch = wait_and_receive(&mut far, &mut PortCounters::default());
+            assert!(!batch.is_empty());
+            got.extend(plain(&batch));
+        }
+        assert!(got == plain(&[Box::new(sent)]));
+    });
+    in_namespace(|| {
+        let (near, _far) = two_ends("");
+        let mut packet = tcp_frame(0, 1460);
+        packet.bytes_mut()[23] = 17;
+        let counters = send(&near, tunnelled(&packet, to(TunnelAddress::V4(FAR))));
+        assert_eq!(counters.tx_drops.count(DropReason::TunnelOversize), 1);
+    });
+}
+
+/// Sends a TCP packet and checks that its payload arrives, whole and in order, in how many packets.
+fn payload_arrives(
+    near: &OpenPort,
+    far: &mut OpenPort,
+    sent: &Packet,
+    dst: TunnelAddress,
+) -> usize {
+    let counters = send(near, tunnelled(sent, to(dst)));
+    assert_eq!(counters.tx_packets, 1, "{dst:?} {:?}", counters.tx_drops);
+    let (mut payload, mut packets) = (Vec::new(), 0);
+    let expected = &sent.bytes()[54..];
+    while payload.len() < expected.len() {
+        let batch = wait_and_receive(far, &mut PortCounters::default());
+        assert!(!batch.is_empty());
+        packets += batch.len();
+        for frame in plain(&batch) {
+            assert_eq!(frame[38..42], (0x100 + payload.len() as u32).to_be_bytes());
+            payload.extend_from_slice(&frame[54..]);
+            let layers = Layers::parse_frame(&frame);
+            assert!(crate::packet::transport::verify(&frame, &layers));
+        }
+    }
+    assert!(payload == expected);
+    packets
+}
+
+#[test]
+fn test_tcp_that_exceeds_the_path_is_cut_shorter() {
+    in_namespace(|| {
+        for options in ["", "backend=tap"] {
+            tcp_is_cut_shorter(options);
+        }
+    });
+}
+
+fn tcp_is_cut_shorter(options: &'static str) {
+    in_namespace(move || {
+        let (near, mut far) = two_ends(options);
+        for sent in [
+            tcp_frame(0, 1460),
+            super_frame(6000, 1460),
+            tcp_frame(0, 1460),
+        ] {
+            for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
+                payload_arrives(&near, &mut far, &sent, dst);
+            }
+        }
+        let mut wrong = tcp_frame(0, 1460);
+        wrong.offload.checksum = None;
+        let counters = send(&near, tunnelled(&wrong, to(TunnelAddress::V4(FAR))));
+        let lost = counters.tx_drops.count(DropReason::TunnelOversize);
+        assert_eq!(lost, 1, "a wrong checksum is not made right");
+    });
+}
+
+#[test]
+fn test_uplink_carries_super_frames_whole() {
+    in_namespace(|| {
+        let (near, mut far) = two_ends("backend=tap,ttl=9,tos=0x48");
+        assert!(near.facts.backend.contains("tap uplink"));
+        for payload in [3000, 20_000, 64_000] {
+            let sent = super_frame(payload, 1378);
+            let packets = payload_arrives(&near, &mut far, &sent, TunnelAddress::V4(FAR));
+            assert_eq!(packets, 1, "{payload}");
+        }
+        send(
+            &near,
+            tunnelled(&super_frame(3000, 1000), to(TunnelAddress::V4(FAR))),
+        );
+        let got = wait_and_receive(&mut far, &mut PortCounters::default());
+        let expected = Tunnel {
+            src: TunnelAddress::V4(NEAR),
+            tos: 0x48,
+            ttl: 9,
+            ..to(TunnelAddress::V4(FAR))
+        };
+        assert_eq!(got[0].tunnel, Some(expected));
+        let nowhere = to(TunnelAddress::V4(0x0b00_0001));
+        let counters = send(&near, tunnelled(&super_frame(3000, 1000), nowhere));
+        assert_eq!(counters.tx_drops.count(DropReason::TunnelNoRoute), 1);
+    });
+}
+
+#[test]
+fn test_uplink_leaves_to_the_sockets_what_it_cannot_carry() {
+    in_namespace(|| {
+        ip("address add 10.0.0.77/32 dev lo");
+        let (near, mut far) = two_ends("backend=tap");
+        payload_arrives(
+            &near,
+            &mut far,
+            &super_frame(30_000, 1378),
+            TunnelAddress::V6(FAR_V6),
+        );
+        let source = Tunnel {
+            src: TunnelAddress::V4(0x0a00_004d),
+            ..to(TunnelAddress::V4(FAR))
+        };
+        send(&near, tunnelled(&super_frame(3000, 1378), source));
+        let got = wait_and_receive(&mut far, &mut PortCounters::default());
+        assert_eq!(got[0].tunnel.unwrap().src, source.src);
+        assert!(
+            refused(open_with("vxlan", 3, "vx", "backend=tap,csum=true,key=3")).contains("csum")
+        );
+        assert!(refused(open_with("vxlan", 3, "vx", "backend=xdp")).contains("backend=xdp"));
+        std::fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", "1").unwrap();
+        let refusal = refused(open_with("vxlan", 3, "vx", "backend=tap,key=3"));
+        assert!(refusal.contains("rp_filter"), "{refusal}");
+    });
+}
