@@ -269,9 +269,10 @@ class Datapath:
         """A descriptor that is readable while events wait; it stays the datapath's own."""
 
     def tick(self, now_ns: int) -> int | None:
-        """Expires flows and MAC addresses; returns when to call again, at most a second later.
+        """Expires flows and MAC addresses; returns when to call again, `None` for never.
 
-        A change of the tables may make it due earlier: call it after `apply` too.
+        A change of the tables may make it due earlier: call it after `apply` too, and when
+        `event_fd` was readable, for packets teach flows and addresses.
         """
 
     def configure(self, settings: dict[str, str | int | bool]) -> None:

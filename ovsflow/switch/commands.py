@@ -171,6 +171,8 @@ def _trace(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
 
 
 def _macs(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
+    # Brings the ages up to date.
+    plane.datapath.tick(time.monotonic_ns())
     return [
         {"port": port, "vlan": vlan, "mac": address.hex(":"), "age": age}
         for port, vlan, address, age in plane.datapath.mac_table()

@@ -35,7 +35,7 @@ class Pump:
 
     def start(self) -> None:
         """Begins to listen and to keep time."""
-        self._loop.add_reader(self._fd, self._bridge.deliver)
+        self._loop.add_reader(self._fd, self._readable)
         self._bridge.on_change = self.look_again
         self.look_again()
 
@@ -45,6 +45,11 @@ class Pump:
         self._bridge.on_change = lambda: None
         if self._timer is not None:
             self._timer.cancel()
+
+    def _readable(self) -> None:
+        self._bridge.deliver()
+        # Packets may have taught what has a time of its own to go.
+        self.look_again()
 
     def look_again(self) -> None:
         """Something changed that may fall due sooner: asks the datapath once this turn is over."""

@@ -3,12 +3,15 @@
 import asyncio
 import socket
 import struct
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ovsflow import Switch
+from ovsflow.config import ControllerConfig, Target
 from ovsflow.errors import ConfigError, HostError, ParseError, RefusedError, UsageError
 from ovsflow.openflow import codec
 from ovsflow.openflow.actions import Output
@@ -20,6 +23,7 @@ from ovsflow.openflow.modify import FlowMod
 from ovsflow.openflow.notices import PortStatus
 from ovsflow.openflow.packets import PacketIn
 from ovsflow.openflow.wire import Body
+from ovsflow.testing.controller import eventually
 
 FRAME = bytes.fromhex("0200000000020200000000010800") + bytes(50)
 
@@ -255,3 +259,60 @@ def test_half_a_message_then_silence_changes_nothing(switch: Switch, peer: Peer)
     peer.sock.sendall(struct.pack("!BBHI", 4, 14, 56, 1) + bytes(20))
     switch.add_flow("in_port=1,actions=drop")
     assert len(switch.dump_flows()) == 1
+
+
+def test_standalone_takes_over_while_no_controller_is_connected() -> None:
+    silent = ControllerConfig(Target("tcp", "127.0.0.1", 1), probe=0.05, max_backoff=0.1)
+    ports = ["p1:memory", "p2:memory"]
+    with Switch(
+        "t6", ports=ports, workers=0, fail_mode="standalone", controllers=[silent]
+    ) as switch:
+        switch.add_flow("priority=7,in_port=1,actions=drop")
+        switch.inject("p1", FRAME)
+        assert switch.receive("p2") == []
+        eventually(lambda: switch.plane.standalone, "standing alone")
+        switch.inject("p1", FRAME)
+        assert switch.receive("p2") == [FRAME]
+        ours, theirs = socket.socketpair()
+        with theirs:
+            switch.attach(ours)
+            Peer(theirs)
+            eventually(lambda: not switch.plane.standalone, "handing back")
+            assert [flow.priority for flow in switch.dump_flows()] == [7]
+
+
+def test_learned_flows_expire_without_anybody_asking(switch: Switch, peer: Peer) -> None:
+    switch.add_flow(
+        "priority=1,actions=learn(table=1,hard_timeout=1,send_flow_rem,"
+        "NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[])"
+    )
+    switch.inject("p1", FRAME)
+    assert len(switch.dump_flows("table=1")) == 1
+    eventually(lambda: switch.dump_flows("table=1") == [], "the learned flow to go")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_idle_switch_does_not_wake_up(tmp_path: Path, workers: int) -> None:
+    with Switch("t7", ports=["p1:memory"], workers=workers, rundir=tmp_path) as switch:
+        switch.add_flow("in_port=1,actions=drop")
+        control = {t.native_id for t in threading.enumerate() if t.name == "ovsflow-t7"}
+        ours = [
+            thread
+            for thread in Path("/proc/self/task").iterdir()
+            if int(thread.name) in control or "t7" in (thread / "comm").read_text()
+        ]
+        assert len(ours) == 1 + workers
+
+        def switches() -> int:
+            """Times the switch's threads gave up the processor of their own will."""
+            texts = [(thread / "status").read_text() for thread in ours]
+            return sum(int(text.split("voluntary_ctxt_switches:")[1].split()[0]) for text in texts)
+
+        # It comes to rest, and then nothing happens in a second.
+        count, since = switches(), time.monotonic()
+        deadline = since + 20
+        while time.monotonic() - since < 1.2:
+            assert time.monotonic() < deadline, "the switch keeps waking up"
+            time.sleep(0.05)
+            if switches() != count:
+                count, since = switches(), time.monotonic()

@@ -35,10 +35,6 @@ use crate::worker::{self, Cell, Shared, Thread, Worker, tell};
 
 pub use crate::worker::Event;
 
-/// Longest time between two calls of [`Datapath::tick`], so that flows that were learned in between
-/// expire in time.
-const TICK_NS: u64 = 1_000_000_000;
-
 /// Why a call was refused.
 #[derive(Debug)]
 pub enum Refusal {
@@ -128,15 +124,16 @@ impl Datapath {
         self.shared.events.fd()
     }
 
-    /// Expires flows and MAC addresses; returns when to call again.
+    /// Expires flows and MAC addresses; returns when to call again, `None` for never.
+    ///
+    /// A flow or address that packets teach may be due earlier: the events' descriptor tells.
     pub fn tick(&self, now: Now) -> Option<Now> {
         self.shared.saw(now);
         self.collect();
         let mut notices = Vec::new();
         let next = self.shared.write().pipeline.expire(now, &mut notices);
         tell(&self.shared, notices, 0);
-        let latest = Now(now.0.saturating_add(TICK_NS));
-        Some(next.map_or(latest, |next| next.min(latest)))
+        next
     }
 
     /// What NORMAL has learned.

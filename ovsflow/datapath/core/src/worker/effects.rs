@@ -41,6 +41,8 @@ impl Worker {
         }
         drop(state);
         tell(&self.shared, notices, 0);
+        // What was learned or shortened has a time of its own to go.
+        self.shared.events.wake();
     }
 
     /// Gives the tables all counters that they do not have yet.

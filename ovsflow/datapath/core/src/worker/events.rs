@@ -77,6 +77,14 @@ impl EventQueue {
         true
     }
 
+    /// Makes the descriptor readable with no event: something may be due earlier than was told.
+    pub fn wake(&self) {
+        let waiting = self.lock();
+        if waiting.is_empty() {
+            self.flag.raise();
+        }
+    }
+
     /// Takes up to `limit` events.
     pub fn take(&self, limit: usize) -> Vec<Event> {
         let mut waiting = self.lock();
