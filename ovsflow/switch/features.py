@@ -1,5 +1,7 @@
 """How the switch describes itself and its ports to controllers."""
 
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from ovsflow.openflow.constants import (
@@ -35,12 +37,21 @@ _SPEEDS: Final = {
 }
 
 
-def capabilities(version: int) -> int:
-    """OFPC_* bits that a session of `version` is told."""
-    if version == Version.OF10:
+@cache
+def software_version() -> str:
+    """The version of ovsflow that runs."""
+    try:
+        return version("ovsflow")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def capabilities(wire_version: int) -> int:
+    """OFPC_* bits that a session of a version is told."""
+    if wire_version == Version.OF10:
         return _COMMON | Capability.ARP_MATCH_IP
     common = _COMMON | Capability.GROUP_STATS
-    if version >= Version.OF14:
+    if wire_version >= Version.OF14:
         common |= Capability.BUNDLES | Capability.FLOW_MONITORING
     return common
 
@@ -64,7 +75,7 @@ def port_desc(port: Port) -> PortDesc:
     )
 
 
-def type_numbers(version: int, *kinds: MessageType) -> frozenset[int]:
+def type_numbers(wire_version: int, *kinds: MessageType) -> frozenset[int]:
     """The type bytes of some messages in a version, as far as it has them."""
-    numbers = (type_number(version, kind) for kind in kinds)
+    numbers = (type_number(wire_version, kind) for kind in kinds)
     return frozenset(number for number in numbers if number is not None)

@@ -29,7 +29,7 @@ from ovsflow.openflow.port_stats import (
     QueueStatsRequest,
 )
 from ovsflow.openflow.wire import Body
-from ovsflow.switch.features import port_desc
+from ovsflow.switch.features import port_desc, software_version
 
 if TYPE_CHECKING:
     from ovsflow.switch.session import Session
@@ -123,7 +123,7 @@ def _desc(session: "Session", body: Body, xid: int) -> None:
     reply = DescReply(
         manufacturer=describe.manufacturer,
         hardware=describe.hardware,
-        software=describe.software,
+        software=describe.software or software_version(),
         serial_number=describe.serial_number,
         datapath=describe.datapath,
     )
@@ -169,8 +169,11 @@ def _port_stats(session: "Session", body: Body, xid: int) -> None:
 
 
 def check_queue(session: "Session", port: int, queue: int) -> None:
-    """Raises QUEUE_OP_FAILED unless the port exists; no port has queues of its own."""
-    if port != PortNumber.ANY:
+    """Raises QUEUE_OP_FAILED unless the port exists; no port has queues of its own.
+
+    OpenFlow 1.0 asks for the queues of all ports with OFPP_ALL, later versions with OFPP_ANY.
+    """
+    if port not in (PortNumber.ANY, PortNumber.ALL):
         numbers = {each.number for each in session.bridge.datapath.ports()}
         if port not in numbers:
             raise DecodeError(f"port {port} does not exist", *_QUEUE_BAD_PORT)
