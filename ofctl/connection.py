@@ -93,7 +93,11 @@ class Connection:
         self._next_xid = 1
         self._socket = connect(address, timeout, tls or TlsFiles())
         self.version = 0
-        self._hello(tuple(sorted(versions)))
+        try:
+            self._hello(tuple(sorted(versions)))
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Connection":
         """The connection itself."""

@@ -55,7 +55,7 @@ def decode_instructions(data: bytes, version: int) -> Instructions:
             goto = body[0]
         elif kind == _WRITE_METADATA:
             value, mask = _METADATA.unpack(body)
-            metadata = (value & mask, mask)
+            metadata = (value, mask)
         elif kind == _WRITE:
             write = decode_actions(body[4:], version)
         elif kind == _APPLY:
@@ -128,7 +128,7 @@ def decode_action_list(data: bytes) -> Instructions:
         if len(record) == _NX_WRITE_METADATA.size:
             kind, _, experimenter, subtype, value, mask = _NX_WRITE_METADATA.unpack(record)
             if (kind, experimenter, subtype) == (_EXPERIMENTER, NICIRA, _NX_WRITE_METADATA_TYPE):
-                metadata = (value & mask, mask)
+                metadata = (value, mask)
                 continue
         plain += record
     return Instructions(apply=decode_actions(plain, Version.OF10), metadata=metadata)

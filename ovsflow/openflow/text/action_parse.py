@@ -78,6 +78,8 @@ class ActionParser(FieldWriter):
         """Reads one action; it may become several, or none."""
         name = pair.name.lower()
         reader = _READERS.get(name)
+        if name == "meter" and around:
+            raise bad(pair.key, f"{around} action doesn't support nested action meter")
         if reader is not None:
             found = reader(self, pair.value)
             self._check_nesting(pair, found, around)
@@ -104,8 +106,6 @@ class ActionParser(FieldWriter):
                 raise bad(pair.key, "cannot set CT fields outside of ct action")
             elif isinstance(action, model.Nat):
                 raise bad(pair.key, 'Cannot have NAT action outside of "ct" action')
-            elif isinstance(action, model.Meter) and around:
-                raise bad(pair.key, f"{around} action doesn't support nested action meter")
 
     def nested(self, piece: Piece, around: str) -> tuple[Action, ...]:
         """Reads a list inside an action; what it does to the packet ends with it."""

@@ -6,6 +6,7 @@ OpenFlow 1.0 accepts most such actions and lets them do nothing.
 """
 
 from collections.abc import Iterable
+from copy import copy
 
 from ovsflow.openflow import actions as model
 from ovsflow.openflow import fields
@@ -125,7 +126,7 @@ def _check(packet: _Packet, actions: Iterable[Action], place: Piece) -> None:
             if known is not None and not known.writable:
                 raise invalid(place, "OFPBAC_BAD_SET_ARGUMENT")
         if isinstance(action, model.Clone | model.Ct):
-            _check(packet, _inside(action), place)
+            _check(copy(packet), _inside(action), place)
 
 
 def _inside(action: model.Clone | model.Ct) -> tuple[Action, ...]:

@@ -181,7 +181,7 @@ def parse_flow_line(
         instructions = parse_instruction_list(actions, parser)
         check_flow(line.keys, instructions, version, actions)
         if instructions.goto is not None and instructions.goto <= numbers.get("table_id", 0):
-            raise invalid(actions, "OFPBRC_BAD_TABLE_ID")
+            raise invalid(actions, "OFPBIC_BAD_TABLE_ID")
     default_table = ALL_TABLES if command in _DELETES else 0
     cookie, mask = numbers.get("cookie", 0), 0
     if "filter_mask" in numbers:

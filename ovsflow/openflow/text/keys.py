@@ -214,7 +214,10 @@ class Keys:
         return Match(tuple(self._fields(version)))
 
     def _fields(self, version: int) -> Iterator[MatchField]:
-        yield from self._each(_FIRST)
+        for name in _FIRST:
+            # Every packet is an Ethernet frame unless something else is said.
+            if name != "packet_type" or self.value(name):
+                yield from self._view(name)
         yield from self._each(_ETHERNET)
         yield from self._vlan(version)
         eth_type = self.eth_type()
@@ -223,7 +226,8 @@ class Keys:
         elif eth_type in (ETH_IP, ETH_IPV6):
             yield from self._layer3(version, eth_type)
         elif eth_type in (ETH_ARP, ETH_RARP):
-            yield from self._view("arp_op")
+            if "nw_proto" in self:
+                yield MatchField("arp_op", self.value("nw_proto"))
             for name in ("arp_spa", "arp_tpa", "arp_sha", "arp_tha"):
                 yield from self._view(name)
         yield from self._each(_LAST)

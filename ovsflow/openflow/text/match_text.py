@@ -77,6 +77,10 @@ _FAMILIES = {
 }
 
 
+# Open vSwitch prints these without the beginning of their names.
+_PRINTED_SHORT = {"gtpu_flags": "tun_gtpu_flags", "gtpu_msgtype": "tun_gtpu_msgtype"}
+
+
 def put_field(keys: Keys, pair: Pair, names: Names = NUMBERS) -> bool:
     """Takes one key of a flow's text into a match; false when it is no field's."""
     name = pair.name
@@ -89,7 +93,7 @@ def put_field(keys: Keys, pair: Pair, names: Names = NUMBERS) -> bool:
     if name == "eth":
         keys.put("packet_type", 0)
         return True
-    field = fields.by_name(name)
+    field = fields.by_name(_PRINTED_SHORT.get(name, name))
     if field is not None:
         # A field without a value only says that its prerequisites hold.
         if pair.value.text:

@@ -164,10 +164,8 @@ def _bundle(piece: Piece, names: Names, targets: int) -> Action:
     if found is not None:
         head, members = piece.cut(0, found.start()), piece.cut(found.end())
     words = head.words(", ")
-    if len(words) < 4 + targets:
+    if len(words) < 4 + targets or members is None:
         raise bad(piece, f"{piece.text}: not enough arguments to bundle action")
-    if members is None:
-        raise bad(piece, f"{piece.text}: missing member delimiter, expected `members'")
     if words[3].text.lower() != "ofport":
         raise bad(words[3], f"{piece.text}: unknown member_type `{words[3].text}'")
     ports = []
