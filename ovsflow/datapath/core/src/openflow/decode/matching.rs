@@ -4,7 +4,8 @@
 
 use super::standard_match;
 use crate::error::{OfError, OfResult};
-use crate::flow::field::{self, Field, Format, Refused};
+use crate::flow::field::{self, Field, Format, Prerequisite, Refused};
+use crate::flow::{Slot, slot};
 use crate::openflow::codec::{Pieces, Reader, number};
 use crate::openflow::error;
 use crate::openflow::modify::Match;
@@ -69,7 +70,27 @@ pub(super) fn tlvs(bytes: &[u8], rules: Rules) -> OfResult<(Match, Option<Cookie
         entry.check_mask()?;
         add(&mut matching, &entry, rules)?;
     }
+    if !rules.field_set {
+        still_holds(&matching)?;
+    }
     Ok((matching, cookie))
+}
+
+/// Refuses a match in which a later field took away what an earlier one stands on: ports of a
+/// later fragment, neighbour discovery with a code that is not 0.
+fn still_holds(matching: &Match) -> OfResult<()> {
+    let mask = &matching.mask;
+    let ports = [slot::TP_SRC, slot::TP_DST, slot::TCP_FLAGS];
+    let later = matching.value.value(slot::IP_FRAG) & field::LATER_FRAGMENT != 0;
+    let nd = [slot::ND_TARGET, slot::ND_RESERVED, slot::ND_OPTION_TYPE];
+    let has = |slots: &[Slot]| slots.iter().any(|&at| mask.value(at) != 0);
+    let nd_holds = || Prerequisite::Nd.holds(&matching.value, mask);
+    let link_layer =
+        matching.value.value(slot::ETH_TYPE) == 0x86dd && has(&[slot::ARP_SHA, slot::ARP_THA]);
+    if later && has(&ports) || (has(&nd) || link_layer) && !nd_holds() {
+        return Err(error::BAD_PREREQ);
+    }
+    Ok(())
 }
 
 /// Adds one field to a match.
@@ -97,7 +118,7 @@ fn add(matching: &mut Match, entry: &Entry, rules: Rules) -> OfResult<()> {
 /// Fields that a packet-out of OpenFlow 1.5 may preset.  Source: OpenFlow 1.5.1 §7.2.3.8.
 fn is_pipeline(field: &Field) -> bool {
     let word = field.slot.word;
-    let registers = word >= crate::flow::slot::FIRST_REGISTER_WORD;
+    let registers = word >= slot::FIRST_REGISTER_WORD;
     let tunnel = (5..=11).contains(&word);
     registers
         || tunnel

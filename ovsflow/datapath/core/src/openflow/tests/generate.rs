@@ -1,7 +1,7 @@
 //! Random matches, actions and instructions that are legal in a version and in their one
 //! canonical form there, so that what is encoded must come back the same.
 
-use crate::flow::field::{self, FIELDS, Field, FieldId, Format, Settable, field};
+use crate::flow::field::{self, FIELDS, Field, FieldId, Format, Prerequisite, Settable, field};
 use crate::openflow::Version;
 use crate::openflow::action::{
     Action, Bundle, ControllerAction, FieldValue, GroupId, Instructions, Learn, LearnSource,
@@ -74,6 +74,10 @@ fn add(m: &mut Match, field: &Field, value: u128, mask: Option<u128>) {
     }
     if field.id == field::IP_FRAG {
         value &= 1;
+    }
+    // Neighbour discovery stands on a code of 0.
+    if field.id == field::ICMPV6_CODE && Prerequisite::Nd.holds(&m.value, &m.mask) {
+        value = 0;
     }
     field.write(&mut m.value, value, mask);
     let bits = field.key_mask(mask);
