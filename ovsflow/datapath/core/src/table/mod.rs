@@ -11,7 +11,6 @@ mod conjunction;
 mod fdb;
 mod group;
 mod group_table;
-mod merge;
 mod meter;
 mod modify;
 #[cfg(test)]
