@@ -40,7 +40,10 @@ class Node:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of processes that run here."""
-        return {**os.environ, "OVSFLOW_RUNDIR": str(self.rundir), "PYTHONUNBUFFERED": "1"}
+        rundir = str(self.rundir)
+        # `ovs-ofctl monitor` wants a place for a socket of its own.
+        own = {"OVSFLOW_RUNDIR": rundir, "OVS_RUNDIR": rundir, "PYTHONUNBUFFERED": "1"}
+        return {**os.environ, **own}
 
     def command(self, *args: str) -> list[str]:
         """The command line that runs `args` in this namespace."""

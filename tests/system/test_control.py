@@ -152,7 +152,9 @@ def received_packets(text: str) -> int:
 def test_port_status_follows_the_link(listening: Wired) -> None:
     net = listening
     target = targets(net)[0]
-    monitor = net.lab.start(net.s1, "monitor", "ovs-ofctl", "-O", "OpenFlow13", "monitor", target)
+    monitor = net.lab.start(
+        net.s1, "monitor", "ovs-ofctl", "-O", "OpenFlow13", "monitor", target, "128"
+    )
     net.lab.wait_for(lambda: monitor.running(), "monitor")
     net.lab.wait_for(lambda: connections(net) >= 1, "a monitor connection")
     net.h1.run("ip", "link", "set", "eth0", "down")
