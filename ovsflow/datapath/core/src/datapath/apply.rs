@@ -106,27 +106,23 @@ impl<'a> Slice<'a> {
 
     /// All or nothing; the first error is the only one.
     fn apply_atomic(&mut self, messages: &[u8]) {
-        let mut changes = Vec::new();
-        let mut requests = Vec::new();
         let mut afterwards = Vec::new();
+        let mut tables = self.datapath.shared.write();
+        let mut list = tables.pipeline.atomic();
         for message in split(messages) {
-            match self.decode(message) {
-                Err(error) => return self.refuse(error, message),
-                Ok(Request::Change(change)) => {
-                    changes.push(change);
-                    requests.push(message);
+            let applied = self.decode(message).and_then(|request| match request {
+                Request::Change(change) => list.apply(&change, self.now),
+                other => {
+                    afterwards.push((other, message));
+                    Ok(())
                 }
-                Ok(other) => afterwards.push((other, message)),
+            });
+            if let Err(error) = applied {
+                drop(list);
+                return self.refuse(error, message);
             }
         }
-        let mut tables = self.datapath.shared.write();
-        let applied = tables
-            .pipeline
-            .apply_atomic(&changes, self.now, &mut self.notices);
-        if let Err((index, error)) = applied {
-            let message = requests.get(index).copied().unwrap_or_default();
-            return self.refuse(error, message);
-        }
+        list.commit(self.now, &mut self.notices);
         drop(tables);
         for (request, message) in afterwards {
             let applied = match request {

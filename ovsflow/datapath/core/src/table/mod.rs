@@ -33,7 +33,7 @@ pub use fdb::{Fdb, FdbEntry};
 pub use group::Group;
 pub use group_table::{MAX_BUCKETS, MAX_GROUPS};
 pub use meter::{MAX_METERS, Meter, MeterVerdict};
-pub use modify::Change;
+pub use modify::{Atomic, Change};
 pub use notice::{FlowEvent, Notice, RemovedReason};
 pub use pipeline::{Compat, FlowCursor, Pipeline};
 pub use port_table::{Port, PortTable, port_config, port_state};

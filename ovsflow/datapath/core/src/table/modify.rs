@@ -11,7 +11,7 @@ use super::meter::{self, Meter};
 use super::notice::{Notice, RemovedReason};
 use super::pipeline::Pipeline;
 use super::{ALL_TABLES, TABLES, uses};
-use crate::error::{OfError, OfResult};
+use crate::error::OfResult;
 use crate::openflow::action::{GroupId, Instructions, MeterId, TableId};
 use crate::openflow::error::{
     BAD_GOTO_TABLE, BAD_OUT_GROUP, BAD_TABLE_ID, INVALID_METER, METER_EXISTS, OUT_OF_METERS,
@@ -26,7 +26,7 @@ use crate::time::Now;
 const EVICTION: u32 = 4;
 const VACANCY_EVENTS: u32 = 8;
 
-/// One change, for lists that are applied all or nothing.
+/// One change, for [`Atomic`] lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     Flow(FlowMod),
@@ -232,36 +232,14 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Applies a list of changes, all or nothing.
-    ///
-    /// # Errors
-    ///
-    /// The first refusal, with the index of the change that it is about.  Nothing has changed
-    /// and nothing is noticed then.
-    pub fn apply_atomic(
-        &mut self,
-        changes: &[Change],
-        now: Now,
-        notices: &mut Vec<Notice>,
-    ) -> Result<(), (usize, OfError)> {
-        let noticed = notices.len();
+    /// Begins a list of changes that are applied all or nothing.
+    pub fn atomic(&mut self) -> Atomic<'_> {
         self.rules.begin();
         self.journal = Some(Vec::new());
-        for (index, change) in changes.iter().enumerate() {
-            let applied = match change {
-                Change::Flow(request) => self.flow_mod(request, now, notices),
-                Change::Group(request) => self.group_mod(request, now, notices),
-                Change::Meter(request) => self.meter_mod(request, now, notices),
-            };
-            if let Err(error) = applied {
-                self.roll_back();
-                notices.truncate(noticed);
-                return Err((index, error));
-            }
+        Atomic {
+            pipeline: self,
+            notices: Vec::new(),
         }
-        self.journal = None;
-        self.rules.commit(now, notices);
-        Ok(())
     }
 
     fn roll_back(&mut self) {
@@ -275,6 +253,47 @@ impl Pipeline {
                     self.swap_meter(id, old);
                 }
             }
+        }
+    }
+}
+
+/// Changes that take effect together, or not at all.
+///
+/// Each is applied when it is given; whoever holds the pipeline's lock meanwhile keeps readers
+/// from seeing half of them.  Dropped without [`commit`](Self::commit), all are undone.
+#[derive(Debug)]
+pub struct Atomic<'a> {
+    pipeline: &'a mut Pipeline,
+    notices: Vec<Notice>,
+}
+
+impl Atomic<'_> {
+    /// Applies one change.
+    ///
+    /// # Errors
+    ///
+    /// As for the change alone; this one has changed nothing then, those before stand.
+    pub fn apply(&mut self, change: &Change, now: Now) -> OfResult<()> {
+        let notices = &mut self.notices;
+        match change {
+            Change::Flow(request) => self.pipeline.flow_mod(request, now, notices),
+            Change::Group(request) => self.pipeline.group_mod(request, now, notices),
+            Change::Meter(request) => self.pipeline.meter_mod(request, now, notices),
+        }
+    }
+
+    /// Lets all changes stand, and tells what they caused.
+    pub fn commit(mut self, now: Now, notices: &mut Vec<Notice>) {
+        notices.append(&mut self.notices);
+        self.pipeline.journal = None;
+        self.pipeline.rules.commit(now, notices);
+    }
+}
+
+impl Drop for Atomic<'_> {
+    fn drop(&mut self) {
+        if self.pipeline.journal.is_some() {
+            self.pipeline.roll_back();
         }
     }
 }

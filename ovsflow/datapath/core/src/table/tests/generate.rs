@@ -2,10 +2,13 @@
 
 use proptest::prelude::*;
 
+use crate::error::OfError;
 use crate::flow::{FlowKey, FlowMask, Slot, slot};
 use crate::openflow::action::{Action, FieldValue, GroupId, Instructions, MeterId, TableId};
 use crate::openflow::modify::{FlowMod, FlowModCommand, Match};
 use crate::packet::PortNo;
+use crate::table::{Change, Notice, Pipeline};
+use crate::time::Now;
 
 /// Sets a field of a match.
 pub(super) fn put(matching: &mut Match, place: Slot, value: u128, mask: u128) {
@@ -36,6 +39,21 @@ pub(super) fn add(priority: u16, matching: Match, actions: Vec<Action>) -> FlowM
             ..Instructions::default()
         },
     }
+}
+
+/// Applies a list all or nothing; says which change was refused.
+pub(super) fn apply_atomic(
+    pipeline: &mut Pipeline,
+    changes: &[Change],
+    now: Now,
+    notices: &mut Vec<Notice>,
+) -> Result<(), (usize, OfError)> {
+    let mut list = pipeline.atomic();
+    for (index, change) in changes.iter().enumerate() {
+        list.apply(change, now).map_err(|error| (index, error))?;
+    }
+    list.commit(now, notices);
+    Ok(())
 }
 
 pub(super) fn output(port: u32) -> Action {

@@ -1,6 +1,6 @@
 //! Groups and meters: what requests may do, what goes with them, and lists that fail half-way.
 
-use super::generate::{add, output};
+use super::generate::{add, apply_atomic, output};
 use crate::error::{OfError, OfResult};
 use crate::openflow::action::{Action, GroupId, MeterId};
 use crate::openflow::error;
@@ -250,7 +250,7 @@ fn a_list_that_fails_leaves_nothing_behind() {
         Change::Flow(add(7, Match::default(), vec![Action::Group(GroupId(2))])),
     ];
     let active = pipeline.active_mask().clone();
-    let answer = pipeline.apply_atomic(&list, Now(2), &mut notices);
+    let answer = apply_atomic(&mut pipeline, &list, Now(2), &mut notices);
     assert_eq!(answer, Err((4, error::BAD_OUT_GROUP)));
     assert!(notices.is_empty());
     assert_eq!(pipeline.meters().count(), 0);
@@ -259,7 +259,10 @@ fn a_list_that_fails_leaves_nothing_behind() {
     assert_eq!(pipeline.group(GroupId(1)).unwrap().buckets.len(), 1);
     assert_eq!(pipeline.active_mask(), &active);
     list.pop();
-    assert_eq!(pipeline.apply_atomic(&list, Now(2), &mut notices), Ok(()));
+    assert_eq!(
+        apply_atomic(&mut pipeline, &list, Now(2), &mut notices),
+        Ok(())
+    );
     assert_eq!(pipeline.group(GroupId(1)).unwrap().buckets.len(), 0);
     assert_eq!(
         pipeline.meter_stats(MeterId(1), Now(2)).unwrap().flow_count,

@@ -160,7 +160,7 @@ impl Twins {
         let before = self.rows();
         let changes: Vec<Change> = requests.iter().cloned().map(Change::Flow).collect();
         let (mut told, mut expected) = (Vec::new(), Vec::new());
-        let answer = self.real.apply_atomic(&changes, self.now, &mut told);
+        let answer = generate::apply_atomic(&mut self.real, &changes, self.now, &mut told);
         let mut trial = self.naive.clone();
         let refused = requests.iter().position(|request| {
             let reserved = request.table.0 == 254
