@@ -133,6 +133,8 @@ _PLACES = {
     "sctp_dst": (TP_DST, "tp_dst"),
     "icmp_code": (TP_DST, "tp_dst"),
 }
+_LAYER3 = ("nw_tos", "nw_proto", "tp_src", "tp_dst")
+_IPV6 = 0x86DD
 _ADDRESSES = {
     "ip_src": (NW_SRC_SHIFT, "nw_src"),
     "arp_spa": (NW_SRC_SHIFT, "nw_src"),
@@ -152,7 +154,9 @@ def encode_match10(match: Match) -> bytes:
     for item in match:
         if item.name in _PLACES:
             wildcard, place = _PLACES[item.name]
-            if item.mask is not None:
+            # What stands inside IPv6 is only looked at through NXM.
+            hidden = place in _LAYER3 and match.value("eth_type") == _IPV6
+            if item.mask is not None or hidden:
                 raise _too_much(item)
             wildcards &= ~wildcard
             values[place] = item.value << 2 if item.name == "ip_dscp" else item.value

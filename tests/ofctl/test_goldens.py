@@ -40,39 +40,38 @@ def cases(golden: Golden) -> list[tuple[str, Version, str]]:
     ]
 
 
-@pytest.mark.parametrize(("line", "version", "expected"), cases(load(FLOWS)))
-def test_flow_is_what_ovs_ofctl_prints(line: str, version: Version, expected: str) -> None:
-    try:
-        flow = parse_flow(line, version=version)
-    except ParseError as error:
-        if expected.startswith("error: "):
-            assert same_error(str(error), expected) or differs(line)
-        else:
-            assert differs(line), f"{error}; wanted {expected}"
-        return
-    printed = flow_mod_words(flow, version)
-    if expected.startswith(("error", "***")):
-        assert differs(line), f"{printed}; wanted {expected}"
-        return
-    assert printed == expected
-    assert parse_flow(render_flow(flow, version), version=version) == flow
-
-
 def differs(line: str) -> bool:
     return any(part in line for part in DIFFERENT)
 
 
-def same_error(ours: str, theirs: str) -> bool:
-    """Whether two errors say the same; ovs-ofctl tells a version's lack in words of its own."""
-    return theirs in (f"error: {ours}", "error: no usable protocol") or theirs == "error"
+def printed_flow(line: str, version: Version) -> str:
+    """What we print, if it is read back the same; or the error."""
+    try:
+        flow = parse_flow(line, version=version)
+    except ParseError as error:
+        return f"error: {error}"
+    again = parse_flow(render_flow(flow, version), version=version)
+    return flow_mod_words(flow, version) if again == flow else f"read back as {again}"
+
+
+def printed_group(line: str, version: Version) -> str:
+    """What we print, if it is read back the same; or the error."""
+    try:
+        group = parse_group(line, version=version)
+    except ParseError as error:
+        return f"error: {error}"
+    again = parse_group(render_group(group, version), version=version)
+    return group_mod_words(group, version) if again == group else f"read back as {again}"
+
+
+@pytest.mark.parametrize(("line", "version", "expected"), cases(load(FLOWS)))
+def test_flow_is_what_ovs_ofctl_prints(line: str, version: Version, expected: str) -> None:
+    printed = printed_flow(line, version)
+    if printed.startswith("error: ") and expected == "error: no usable protocol":
+        return  # It tells what a version lacks in these words; we say what it lacks.
+    assert printed == expected or differs(line)
 
 
 @pytest.mark.parametrize(("line", "version", "expected"), cases(load(GROUPS)))
 def test_group_is_what_ovs_ofctl_prints(line: str, version: Version, expected: str) -> None:
-    try:
-        group = parse_group(line, version=version)
-    except ParseError as error:
-        assert f"error: {error}" == expected or "selection_method" in line
-        return
-    assert group_mod_words(group, version) == expected
-    assert parse_group(render_group(group, version), version=version) == group
+    assert printed_group(line, version) == expected or differs(line)
