@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ovsflow.config.switch import DescConfig
-from ovsflow.openflow.constants import PortReason, RoleReason
+from ovsflow.openflow.constants import PacketInReason, PortReason, RoleReason, Version
 from ovsflow.openflow.port import PortDesc
 from ovsflow.switch.door import Door, Event, Port
 from ovsflow.switch.features import port_desc
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Events that one call of `deliver` takes, so that a storm of them does not stop the rest.
 EVENTS_AT_ONCE: Final = 512
+
+#: The cookie of a packet-in that no flow caused.
+_NO_COOKIE: Final = (1 << 64) - 1
 
 _SUBJECTS: Final = {
     "packet_in": Subject.PACKET_IN,
@@ -43,6 +46,7 @@ class Bridge:
         datapath_id: The 64-bit datapath id.
         describe: What OFPMP_DESC tells.
         protocols: Wire versions that may be negotiated.
+        misses: Where packets without a flow go, `None` for what each version says.
         roles: Who may write.
         sessions: Those that are open, by number.
         fragments: OFPC_FRAG_* in force.
@@ -60,12 +64,25 @@ class Bridge:
         datapath_id: int,
         describe: DescConfig,
         protocols: tuple[int, ...],
+        misses: str | None = None,
     ) -> None:
+        """Makes a bridge without sessions.
+
+        Args:
+            name: Name of the bridge.
+            datapath: Tables, ports and packets.
+            datapath_id: The 64-bit datapath id.
+            describe: What OFPMP_DESC tells.
+            protocols: Wire versions that may be negotiated.
+            misses: Where packets without a flow go for everybody: `drop`, `controller`, or
+                `None` for what each session's version says.
+        """
         self.name = name
         self.datapath = datapath
         self.datapath_id = datapath_id
         self.describe = replace(describe, datapath=describe.datapath or name)
         self.protocols = protocols
+        self.misses = misses
         self.roles = Roles()
         self.sessions: dict[int, Session] = {}
         self.fragments = 0
@@ -74,7 +91,7 @@ class Bridge:
         self.set_port_config: Callable[[int, int], Port] = self._set_port_config
         self.on_change: Callable[[], None] = _nothing
         self._last_session = 0
-        self._heard: bool | None = None
+        self._audience: dict[str, str | int | bool] = {}
         self.audience_changed()
 
     def join(self, session: "Session") -> int:
@@ -93,11 +110,18 @@ class Bridge:
         self.audience_changed()
 
     def audience_changed(self) -> None:
-        """Somebody came, went, woke or fell asleep: tells the datapath whether anybody listens."""
-        heard = any(each.open and each.interest.awake for each in self.sessions.values())
-        if heard is not self._heard:
-            self._heard = heard
-            self.datapath.configure({"controllers_connected": heard})
+        """Somebody came, went, woke or fell asleep: tells the datapath who listens.
+
+        To OpenFlow 1.0 a packet that no flow matches is the controller's; later versions drop
+        it.  Sessions of both may be open, so such packets are only made for those of 1.0.
+        """
+        versions = {s.version for s in self.sessions.values() if s.open and s.interest.awake}
+        audience: dict[str, str | int | bool] = {"controllers_connected": bool(versions)}
+        if self.misses is None:
+            audience["miss"] = "controller" if Version.OF10 in versions else "drop"
+        if audience != self._audience:
+            self._audience = audience
+            self.datapath.configure(audience)
 
     def _set_port_config(self, number: int, config: int) -> Port:
         return self.datapath.set_port(number, config=config)
@@ -120,13 +144,20 @@ class Bridge:
         subject = _SUBJECTS.get(event.kind)
         if subject is None:
             return
+        no_flow = (
+            self.misses is None
+            and event.reason == PacketInReason.NO_MATCH
+            and event.cookie == _NO_COOKIE
+        )
         encoded: dict[tuple[int, str], bytes] = {}
         for session in tuple(self.sessions.values()):
             if not session.hears(subject, event.reason):
                 continue
             form = "standard"
             if subject is Subject.PACKET_IN:
-                if session.controller_id != event.controller_id:
+                if session.controller_id != event.controller_id or (
+                    no_flow and session.version != Version.OF10
+                ):
                     continue
                 if session.congested:
                     self.suppressed += 1

@@ -74,6 +74,7 @@ class ControlPlane:
             datapath_id=identity,
             describe=config.describe,
             protocols=config.protocols,
+            misses=str(config.settings["miss"]) if "miss" in config.settings else None,
         )
         self.ports = Ports(self.datapath, self.bridge)
         self.bridge.set_port_config = self.ports.set_config

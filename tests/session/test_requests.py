@@ -393,3 +393,18 @@ def test_table_ids_are_an_extension_of_old_sessions() -> None:
     peer.ask(FlowModTableId(True))
     peer.say(MOD, bytes(64))
     assert [call.table_ids for call in datapath.applied] == [False, True]
+
+
+def test_packets_without_a_flow_are_for_old_sessions_only() -> None:
+    datapath = FakeDatapath()
+    bridge = bridge_of(datapath)
+    new = Peer(bridge, 4)
+    assert datapath.settings["miss"] == "drop"
+    old = Peer(bridge, 1)
+    assert datapath.settings["miss"] == "controller"
+    datapath.waiting = [FakeEvent("packet_in", 0, cookie=(1 << 64) - 1), FakeEvent("packet_in", 0)]
+    bridge.deliver()
+    assert len(texts(old)) == 2
+    assert len(texts(new)) == 1
+    old.session.end("gone")
+    assert datapath.settings["miss"] == "drop"
