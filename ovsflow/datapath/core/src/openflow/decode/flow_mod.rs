@@ -65,7 +65,8 @@ pub fn flow_mod(version: Version, message: &[u8], context: &Context) -> OfResult
         } else {
             head.table = ALL_TABLES;
         }
-    } else if head.command == 0 && head.table == ALL_TABLES {
+    } else if head.command < 3 && head.table == ALL_TABLES {
+        // Only a delete may mean all tables.
         return Err(error::BAD_TABLE_ID);
     }
     let proto = head.matching.value.value(slot::IP_PROTO) as u8;

@@ -16,9 +16,19 @@ use crate::time::Now;
 /// A step taken.
 #[derive(Clone, Debug)]
 pub(super) enum Undo {
-    Added { table: u8, slot: u32 },
-    Removed { table: u8, rule: Rule },
-    Changed { table: u8, slot: u32, saved: Saved },
+    Added {
+        table: u8,
+        slot: u32,
+    },
+    Removed {
+        table: u8,
+        rule: Rule,
+    },
+    Changed {
+        table: u8,
+        slot: u32,
+        saved: Box<Saved>,
+    },
 }
 
 /// A rule as it was.
@@ -166,7 +176,7 @@ impl Rules {
         self.settle(Undo::Changed {
             table: index as u8,
             slot,
-            saved,
+            saved: Box::new(saved),
         });
     }
 
@@ -296,7 +306,7 @@ impl Rules {
                 let (idle, hard) = self.timeouts(extra.map_or(NONE, |extra| extra.timer));
                 self.set_timeouts(index, slot, idle, hard);
             }
-            Undo::Changed { table, slot, saved } => self.restore(usize::from(table), slot, saved),
+            Undo::Changed { table, slot, saved } => self.restore(usize::from(table), slot, *saved),
         }
     }
 
