@@ -59,7 +59,7 @@ pub enum DpAction {
     /// Runs one packet past a meter; a packet over the rate ends the list.
     Meter(MeterId),
     /// Runs a list on a copy.
-    Clone(Arc<[DpAction]>),
+    Clone(Arc<[Self]>),
     /// Picks one list by a hash of the packet.
     Select(Arc<SelectOut>),
     /// Counts a packet for a bucket that its hash picked.
@@ -67,8 +67,8 @@ pub enum DpAction {
     /// Runs one of two lists by the packet's length.
     IfLarger {
         len: u16,
-        larger: Arc<[DpAction]>,
-        otherwise: Arc<[DpAction]>,
+        larger: Arc<[Self]>,
+        otherwise: Arc<[Self]>,
     },
     /// Queue for the outputs that follow; 0 is the default queue.
     SetQueue(u32),

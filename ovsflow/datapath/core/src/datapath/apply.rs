@@ -14,6 +14,7 @@ use crate::worker::{Writing, tell};
 const HEADER: usize = 8;
 
 /// A message, decoded.
+#[allow(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 enum Request {
     Change(Change),
     Table(crate::openflow::modify::TableMod),

@@ -8,8 +8,8 @@ pub(super) enum Json {
     Null,
     Number(u64),
     Text(String),
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {

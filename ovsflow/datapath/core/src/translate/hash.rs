@@ -80,7 +80,7 @@ pub(super) fn hash(code: u16, key: &FlowKey, basis: u16) -> u32 {
 pub(super) fn pick_link(algorithm: u16, hash: u32, links: u32, argument: u32) -> u32 {
     match algorithm {
         // Hash threshold: equal slices of the hash's range.
-        1 => (u64::from(hash) * u64::from(links) >> 32) as u32,
+        1 => ((u64::from(hash) * u64::from(links)) >> 32) as u32,
         // Highest random weight.
         2 => highest_random_weight(hash, 0..links, |_| true).unwrap_or(0),
         // Iterative hash: the first hit below the number of links, in a range of `argument`.

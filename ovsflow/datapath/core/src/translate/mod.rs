@@ -28,6 +28,8 @@ mod normal;
 mod observer;
 mod output;
 mod provenance;
+#[cfg(test)]
+pub(crate) mod sample;
 mod sparse;
 #[cfg(test)]
 mod tests;
@@ -67,6 +69,14 @@ pub struct Translation {
     pub tables: TableSet,
     /// Whether what NORMAL has learned was looked at.
     pub uses_fdb: bool,
+}
+
+impl Translation {
+    /// Whether it learns flows.
+    pub fn learns(&self) -> bool {
+        let learns = |effect: &Effect| matches!(effect, Effect::LearnFlow(_));
+        self.effects.iter().any(learns)
+    }
 }
 
 /// Somebody whose counters rise with each packet.

@@ -259,9 +259,9 @@ impl<O: Observer> Walk<'_, O> {
         let written = self.provenance.overwritten();
         let mut metadata = &self.flow & written;
         let mut mask = written.clone();
-        for index in 0..PACKET_WORDS {
-            metadata.words[index] &= METADATA_BITS[index];
-            mask.words[index] &= METADATA_BITS[index];
+        for (index, bits) in METADATA_BITS.iter().enumerate() {
+            metadata.words[index] &= bits;
+            mask.words[index] &= bits;
         }
         metadata.words[PACKET_WORDS..].copy_from_slice(&self.flow.words[PACKET_WORDS..]);
         mask.words[PACKET_WORDS..].fill(u64::MAX);

@@ -181,6 +181,10 @@ impl Worker {
     fn still_holds(&self, state: &State, entry: u32) -> bool {
         let entry = self.cache.entry(entry);
         let translation = &entry.translation;
+        if translation.learns() {
+            // What was learned may be gone: only a walk learns it again.
+            return false;
+        }
         let dependence = Dependence {
             key: &self.key,
             overwritten: &translation.overwritten.to_mask(),

@@ -49,9 +49,8 @@ impl Worker {
     pub fn collect(&mut self, state: &mut Writing<'_>) {
         let mut spent = std::mem::take(&mut self.spent);
         self.cache.collect(|more| spent.push(more));
-        let mut notices = Vec::new();
         for spent in &spent {
-            give_credit(state, spent, &mut notices);
+            give_credit(state, spent);
         }
         for ((group, bucket), (packets, bytes)) in self.outlet.buckets.drain() {
             let pipeline = &mut state.pipeline;
@@ -59,7 +58,6 @@ impl Worker {
         }
         spent.clear();
         self.spent = spent;
-        tell(&self.shared, notices, 0);
     }
 }
 
@@ -73,7 +71,7 @@ pub fn tell(shared: &Shared, notices: Vec<Notice>, origin: u64) {
     }
 }
 
-fn give_credit(state: &mut State, spent: &Spent, notices: &mut Vec<Notice>) {
+fn give_credit(state: &mut State, spent: &Spent) {
     let (packets, bytes, used) = (spent.packets, spent.bytes, spent.last_used);
     let pipeline = &mut state.pipeline;
     for credit in &spent.translation.credits {
@@ -90,7 +88,26 @@ fn give_credit(state: &mut State, spent: &Spent, notices: &mut Vec<Notice>) {
         }
     }
     for effect in &spent.translation.effects {
-        apply_effect(state, effect, used, notices);
+        refresh(state, effect, used);
+    }
+}
+
+/// Notes that what an effect made was used again.  It may be gone, or be another's by now: then
+/// that was later than these packets, and it stays so.
+fn refresh(state: &mut State, effect: &Effect, used: Now) {
+    let pipeline = &mut state.pipeline;
+    match effect {
+        Effect::LearnMac { vlan, mac, port } => {
+            if !pipeline.fdb().is_news(*vlan, *mac, *port) {
+                pipeline.learn_mac(*vlan, *mac, *port, used);
+            }
+        }
+        Effect::LearnFlow(learned) => {
+            if let Some(rule) = learned.rule(pipeline) {
+                pipeline.credit(rule, 0, 0, used);
+            }
+        }
+        Effect::FinTimeout { .. } => {}
     }
 }
 

@@ -8,8 +8,8 @@ use super::shared::Shared;
 use crate::action::ControllerOut;
 use crate::error::{DropCounters, DropReason};
 use crate::execute::{MeterVerdict, Sink};
+use crate::flow::FlowKey;
 use crate::flow::extract::{Depth, Fragments, extract};
-use crate::flow::{FlowKey, PACKET_WORDS};
 use crate::openflow::action::{GroupId, MeterId};
 use crate::packet::{Batch, Packet, Pool, PortNo, gso};
 use crate::port::{PortCounters, Sender};
@@ -230,8 +230,8 @@ fn metadata(out: &ControllerOut, packet: &Packet) -> FlowKey {
     let mut own = FlowKey::default();
     extract(packet, Depth::Metadata, Fragments::Normal, &mut own);
     let mut told = (*out.metadata).clone();
-    for index in 0..PACKET_WORDS {
-        let free = METADATA_BITS[index] & !out.written.words[index];
+    for (index, bits) in METADATA_BITS.iter().enumerate() {
+        let free = bits & !out.written.words[index];
         told.words[index] |= own.words[index] & free;
     }
     told
