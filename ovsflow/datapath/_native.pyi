@@ -25,8 +25,8 @@ class Field:
         format: How people write it (`decimal`, `hexadecimal`, `ethernet`, `ipv4`, `ipv6`, ...).
         maximum: All legal bits; also the mask of an exact match.
         headers: `(since, header)` pairs: the wire version (1, 4, 5, 6) from which the switch uses
-            this code point when it encodes, and the TLV header without mask bit; a 64-bit header holds the
-            experimenter id in its low half.
+            this code point when it encodes, and the TLV header without mask bit; a 64-bit header
+            holds the experimenter id in its low half.
         decodes: Every header that is accepted for this field.
         slot: `(word, shift, width)` in a flow key; fields that share bits are views of one another.
     """
@@ -220,7 +220,7 @@ class Datapath:
         origin: int = 0,
         table_ids: bool = False,
     ) -> bytes:
-        """Applies whole FLOW_MOD, GROUP_MOD, METER_MOD, TABLE_MOD and PACKET_OUT messages, in order.
+        """Applies FLOW_MOD, GROUP_MOD, METER_MOD, TABLE_MOD and PACKET_OUT messages, in order.
 
         When it returns, every packet received from now on sees the new state.
 
@@ -233,7 +233,7 @@ class Datapath:
             table_ids: OpenFlow 1.0: the session uses NXT_FLOW_MOD_TABLE_ID.
 
         Returns:
-            OFPT_ERROR messages to send back, back to back, each with its request's xid and bytes.
+            OFPT_ERROR messages to send back, each with its request's xid and bytes.
         """
 
     def query(
@@ -243,21 +243,21 @@ class Datapath:
 
         Args:
             version: Wire version of the session.
-            request: The whole MULTIPART_REQUEST (STATS_REQUEST on 1.0): flow, aggregate, table, table
-                features, group, group desc, group features, meter, meter config, meter features, flow desc.
+            request: The whole MULTIPART_REQUEST (STATS_REQUEST on 1.0) about flows, flow
+                descriptions, aggregates, tables, their features and descriptions, groups or meters.
             now_ns: The time, for durations.
             cursor: 0 first, then what the last call returned.
 
         Returns:
             Whole reply messages (or OFPT_ERROR), back to back, at most about 256 KiB, with
-            OFPMPF_REPLY_MORE where more follow; and the cursor for the next step, `None` at the end.
+            OFPMPF_REPLY_MORE where more follow; and the cursor of the next step, `None` at the end.
         """
 
     def execute(self, port: int, frame: bytes, now_ns: int) -> None:
         """Lets a frame arrive at a port, as if its device had received it."""
 
     def receive(self, port: int) -> list[bytes]:
-        """Takes the frames that a `memory` port was given to send, checksums filled in, segments cut."""
+        """Takes what a `memory` port was given to send, checksums filled in, segments cut."""
 
     def poll(self, now_ns: int) -> int:
         """With `workers=0`: moves what is waiting at all ports; returns the number of packets."""
@@ -276,8 +276,10 @@ class Datapath:
         """
 
     def configure(self, settings: dict[str, str | int | bool]) -> None:
-        """Changes settings: `fragments` (normal, drop, nx-match), `miss` (drop, controller),
-        `packet_in_rate` (a second, 0 for no limit), `packet_in_burst`, `mac_aging` (seconds),
+        """Changes settings.
+
+        They are `fragments` (normal, drop, nx-match), `miss` (drop, controller), `packet_in_rate`
+        (a second, 0 for no limit), `packet_in_burst`, `mac_aging` (seconds),
         `invalid_ttl_to_controller`, `controllers_connected`, `compat` (spec, ovs), `table_limit`,
         `cache_entries`, `flow_monitors` (whether to tell `flow_changed`).
 
@@ -293,14 +295,15 @@ class Datapath:
             now_ns: The time.
 
         Returns:
-            JSON: `{"key": {...}, "steps": [{"table": 0, "rule": "...", "cookie": ..., "priority": ...,
-            "match_tlvs": hex, "instructions": hex, "notes": [...]}], "datapath_actions": [...],
-            "mask": {...}, "drop": null}`; `rule` is null where nothing matched, and the
+            JSON: `{"key": {...}, "steps": [{"table": 0, "rule": "...", "cookie": ...,
+            "priority": ..., "match_tlvs": hex, "instructions": hex, "notes": [...]}],
+            "datapath_actions": [...], "mask": {...}, "drop": null}`;
+            `rule` is null where nothing matched, and the
             hexadecimal parts are as OpenFlow 1.3 writes them.
         """
 
     def statistics(self) -> str:
-        """JSON: `{"cache": {...}, "drops": {reason: packets}, "tables": [...], "workers": [...]}`."""
+        """JSON: `{"cache": {}, "drops": {reason: packets}, "tables": [], "workers": []}`."""
 
     def mac_table(self) -> list[tuple[int, int, bytes, int]]:
         """What NORMAL has learned: `(port, vlan, address, age in seconds)`."""

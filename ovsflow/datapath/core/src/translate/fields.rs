@@ -130,6 +130,8 @@ pub(super) fn subfield_mask(part: Subfield) -> u128 {
 /// Whether a place belongs to a header of the packet, and not to metadata.
 fn is_header(place: Slot) -> bool {
     match place.word {
+        // arp_op; nothing else of this word can be written in a header.
+        0 => place == slot::IP_PROTO,
         1..=4 | 12..=22 => true,
         23 => place.shift >= slot::ND_RESERVED.shift,
         _ => false,
