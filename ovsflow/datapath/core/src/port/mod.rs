@@ -18,6 +18,7 @@ mod options;
 mod patch;
 mod pcap;
 mod queue;
+mod registry;
 mod shorten;
 mod sys;
 mod system;

@@ -14,15 +14,15 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::demux::{Demux, Filter};
 use super::receive::Reception;
 use crate::packet::{PortNo, TunnelConfig};
 use crate::port::OpenError;
 use crate::port::queue::{QUEUE_LIMIT, Queue};
+use crate::port::registry::{Registry, network_namespace};
 use crate::port::sys::{Address, Poller, Socket};
 
 /// Bytes of datagrams that may wait in the kernel.
@@ -33,11 +33,10 @@ const UDP_NO_CHECK6_RX: i32 = 102;
 pub(super) const UDP_GRO: i32 = 104;
 
 /// End points that are open, by network namespace and UDP port.
-static OPEN: Mutex<Vec<(Place, Weak<Endpoint>)>> = Mutex::new(Vec::new());
+static OPEN: Registry<Place, Endpoint> = Registry::new();
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
-    /// Inode of the network namespace.
     namespace: u64,
     udp_port: u16,
 }
@@ -80,26 +79,16 @@ impl Endpoint {
     /// Makes a tunnel port a member of the end point of its UDP port, opened if need be.
     pub(super) fn join(number: PortNo, config: &TunnelConfig) -> Result<Membership, OpenError> {
         let place = Place {
-            namespace: namespace(),
+            namespace: network_namespace(),
             udp_port: config.dst_port,
         };
-        let mut open = lock(&OPEN);
-        open.retain(|(_, endpoint)| endpoint.strong_count() > 0);
-        let known = open.iter().find(|(known, _)| *known == place);
-        let endpoint = match known.and_then(|(_, endpoint)| endpoint.upgrade()) {
-            Some(endpoint) if endpoint.gbp != config.gbp => {
-                return Err(OpenError::invalid(format!(
-                    "exts=gbp: UDP port {} is in use by a tunnel port that differs in this",
-                    config.dst_port
-                )));
-            }
-            Some(endpoint) => endpoint,
-            None => {
-                let endpoint = Arc::new(Self::open(config)?);
-                open.push((place, Arc::downgrade(&endpoint)));
-                endpoint
-            }
-        };
+        let endpoint = OPEN.share(place, || Self::open(config))?;
+        if endpoint.gbp != config.gbp {
+            return Err(OpenError::invalid(format!(
+                "exts=gbp: UDP port {} is in use by a tunnel port that differs in this",
+                config.dst_port
+            )));
+        }
         let member = endpoint.admit(number, Filter::new(config))?;
         Ok(Membership { endpoint, member })
     }
@@ -200,11 +189,6 @@ impl Drop for Membership {
 /// Locks; what a thread that panicked left behind is whole, for each change is one step.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The network namespace of the calling thread; 0 where /proc does not tell.
-fn namespace() -> u64 {
-    std::fs::metadata("/proc/thread-self/ns/net").map_or(0, |entry| entry.ino())
 }
 
 fn receive_v4(udp_port: u16) -> io::Result<Socket> {

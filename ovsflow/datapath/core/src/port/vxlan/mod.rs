@@ -40,21 +40,32 @@ use super::OpenError;
 use super::open::{OpenPort, PortFacts, Request, STATE_LIVE};
 use crate::packet::TunnelConfig;
 
-/// Opens a tunnel port; its options are those of [`TunnelConfig`].
+/// How super-frames are sent.
+enum Backend {
+    /// The best way that the host offers.
+    Auto,
+    Udp,
+    Tap,
+}
+
+/// Opens a tunnel port; its options are those of [`TunnelConfig`], and `backend`.
 pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let config = Arc::new(TunnelConfig::parse(&mut request.options)?);
-    let wants_uplink = request
+    let backend = request
         .options
-        .parse("backend", "udp or tap", |text| match text {
-            "udp" => Some(false),
-            "tap" => Some(true),
+        .parse("backend", "auto, udp or tap", |text| match text {
+            "auto" => Some(Backend::Auto),
+            "udp" => Some(Backend::Udp),
+            "tap" => Some(Backend::Tap),
             _ => None,
         })?;
     request.options.finish()?;
-    let sockets = SendSockets::open(&config)?;
-    let uplink = match wants_uplink {
-        Some(true) => Some(Uplink::open(&config, &sockets)?),
-        _ => None,
+    let sockets = SendSockets::share(&config)?;
+    let uplink = match backend.unwrap_or(Backend::Auto) {
+        Backend::Tap => Some(Uplink::open(&config, &sockets)?),
+        // A host that cannot have one does without.
+        Backend::Auto => Uplink::open(&config, &sockets).ok(),
+        Backend::Udp => None,
     };
     let membership = Endpoint::join(request.number, &config)?;
     let families = match sockets.v6 {

@@ -36,6 +36,8 @@ pub(super) struct Path {
     pub(super) room: usize,
     /// The address that datagrams leave from.
     pub(super) source: IpAddr,
+    /// Whether the host forwards what comes by the uplink; `None` before it was tried.
+    pub(super) forwards: Option<bool>,
     until: Now,
 }
 
@@ -61,6 +63,13 @@ impl Paths {
         self.fresh(to).or_else(|| self.look_up(to))
     }
 
+    /// Notes whether the host forwards to an end point.
+    pub(super) fn note_forwards(&mut self, to: IpAddr, forwards: bool) {
+        if let Some(path) = self.known.get_mut(&to) {
+            path.forwards = Some(forwards);
+        }
+    }
+
     /// Makes a packet that was too long fit; `false` where that cannot be done.
     pub(super) fn shorten(&mut self, packet: &mut Packet, to: IpAddr) -> bool {
         let size = |packet: &Packet| packet.offload.gso.map(|gso| gso.size);
@@ -83,6 +92,7 @@ impl Paths {
         let path = Path {
             room: mtu.checked_sub(overhead)?,
             source,
+            forwards: None,
             until: self.now.after(LIFETIME),
         };
         if self.known.len() >= MAX_KNOWN {

@@ -40,7 +40,7 @@ pub(super) enum Refusal {
 /// Makes senders for one tunnel port.
 pub(super) struct TunnelSenders {
     pub(super) config: Arc<TunnelConfig>,
-    pub(super) sockets: SendSockets,
+    pub(super) sockets: Arc<SendSockets>,
     /// The way for super-frames that was asked for, before that of the sockets.
     pub(super) uplink: Option<Uplink>,
 }
@@ -66,7 +66,7 @@ impl SenderFactory for TunnelSenders {
 /// The sending half of a tunnel port.
 struct TunnelSender {
     config: Arc<TunnelConfig>,
-    sockets: SendSockets,
+    sockets: Arc<SendSockets>,
     trains: Vec<Box<dyn Trains>>,
     paths: Paths,
     /// How each packet of a batch is to go out; `None` for one that is lost.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::plan::Plan;
 use crate::packet::{DEFAULT_TTL, TunnelConfig};
+use crate::port::registry::{Registry, network_namespace};
 use crate::port::sys::{Address, Socket};
 
 /// Source ports of one tunnel port.
@@ -25,8 +26,18 @@ const UDP_NO_CHECK6_TX: i32 = 101;
 /// One socket for each source port.
 pub(super) type Pool = Arc<[Socket]>;
 
+/// Sockets that are open: tunnel ports that want the same share them.
+static OPEN: Registry<Want, SendSockets> = Registry::new();
+
+/// What sockets differ in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Want {
+    namespace: u64,
+    df: bool,
+    csum: Option<bool>,
+}
+
 /// The sockets of one tunnel port.
-#[derive(Clone)]
 pub(super) struct SendSockets {
     pub(super) v4: Family,
     /// `None` on a host without IPv6.
@@ -43,7 +54,16 @@ pub(super) struct Family {
 }
 
 impl SendSockets {
-    pub(super) fn open(config: &TunnelConfig) -> io::Result<Self> {
+    pub(super) fn share(config: &TunnelConfig) -> io::Result<Arc<Self>> {
+        let want = Want {
+            namespace: network_namespace(),
+            df: config.df,
+            csum: config.csum,
+        };
+        OPEN.share(want, || Self::open(config))
+    }
+
+    fn open(config: &TunnelConfig) -> io::Result<Self> {
         let v4 = Family::open(libc::AF_INET, config.df, config.csum.unwrap_or(false))?;
         let v6 = Family::open(libc::AF_INET6, config.df, config.csum.unwrap_or(true)).ok();
         Ok(Self { v4, v6 })

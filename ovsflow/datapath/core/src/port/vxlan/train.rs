@@ -29,7 +29,7 @@ const UDP_SEGMENT: i32 = 103;
 /// Sends trains through a port's sockets.
 pub(super) struct UdpTrains {
     config: Arc<TunnelConfig>,
-    sockets: SendSockets,
+    sockets: Arc<SendSockets>,
     /// Headers of a train's segments.
     headers: Vec<u8>,
     /// Whether the kernel cuts trains; never again after it refused once.
@@ -37,7 +37,7 @@ pub(super) struct UdpTrains {
 }
 
 impl UdpTrains {
-    pub(super) fn new(config: &Arc<TunnelConfig>, sockets: &SendSockets) -> Self {
+    pub(super) fn new(config: &Arc<TunnelConfig>, sockets: &Arc<SendSockets>) -> Self {
         Self {
             config: config.clone(),
             sockets: sockets.clone(),

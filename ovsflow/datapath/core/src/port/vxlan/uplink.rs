@@ -6,8 +6,10 @@
 //!
 //! It takes a kernel that knows segmentation inside UDP tunnels on TAP devices (Linux 6.17) and
 //! forwarding from this one device, which is switched on for it alone; no other setting of the
-//! host changes.  Packets pass the host's FORWARD rules.  IPv4 only; what does not fit goes
-//! by the sockets.  It is used when a port asks for `backend=tap`.
+//! host changes.  Packets pass the host's FORWARD rules, and the kernel does not say when it
+//! drops one: so the first on each path is followed by a look at the host's counter of
+//! forwarded packets, again every time the path's facts have aged.  IPv4 only; what does not fit, or
+//! is not forwarded, goes by the sockets.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
@@ -24,6 +26,7 @@ use crate::packet::layers::Layers;
 use crate::packet::vxlan::HEADER_LEN;
 use crate::packet::{GsoKind, Packet, TunnelConfig, checksum};
 use crate::port::OpenError;
+use crate::port::registry::{Registry, network_namespace};
 use crate::port::shorten::{Room, shorten};
 use crate::port::sys::{Device, open_tap, set_tap_offload, tun_offload};
 use crate::port::virtio::{self, TUNNEL_HEADER};
@@ -36,14 +39,25 @@ const OUTER: usize = ETHERNET + IPV4 + UDP + HEADER_LEN;
 /// Most bytes of an IPv4 datagram.
 const DATAGRAM_MAX: usize = 65_535;
 
+/// The host's IPv4 settings of each device.
+const SETTINGS: &str = "/proc/sys/net/ipv4/conf";
+
 /// The pattern from which the kernel makes the device's name.
 const DEVICE: &str = "vxuplink%d";
 
-/// A TAP device into the host's routing; one for each tunnel port.
+/// Devices that are open, by network namespace: all tunnel ports there share one.
+static OPEN: Registry<u64, Tap> = Registry::new();
+
+/// A TAP device into the host's routing.
+struct Tap {
+    file: File,
+    hw_addr: [u8; 6],
+}
+
+/// One tunnel port's way through the device.
 #[derive(Clone)]
 pub(super) struct Uplink {
-    file: Arc<File>,
-    hw_addr: [u8; 6],
+    tap: Arc<Tap>,
     source_ports: Arc<[u16]>,
     config: Arc<TunnelConfig>,
     /// Whether the kernel takes such frames; never again after it refused once.
@@ -58,20 +72,9 @@ impl Uplink {
         if config.csum == Some(true) {
             return Err(OpenError::invalid("backend=tap: not with csum=true"));
         }
-        let (file, name) = open_tap(DEVICE, TUNNEL_HEADER as i32)?;
-        let offload = tun_offload::CSUM
-            | tun_offload::TSO4
-            | tun_offload::TSO6
-            | tun_offload::USO4
-            | tun_offload::USO6
-            | tun_offload::UDP_TUNNEL_GSO;
-        set_tap_offload(&file, offload)?;
-        let device = Device::find(&name)?;
-        forward_from(&name)?;
-        device.set_up()?;
+        refuse_path_filter()?;
         Ok(Self {
-            file: Arc::new(file),
-            hw_addr: device.hw_addr()?,
+            tap: OPEN.share(network_namespace(), Tap::open)?,
             source_ports: sockets.ports_v4()?.into(),
             config: config.clone(),
             works: true,
@@ -85,7 +88,7 @@ impl Uplink {
         };
         let total = u16::try_from(OUTER - ETHERNET + inner).ok()?;
         let mut header = [0; OUTER];
-        header[..6].copy_from_slice(&self.hw_addr);
+        header[..6].copy_from_slice(&self.tap.hw_addr);
         // Any address but the device's own will do; this one is locally administered.
         header[6..12].copy_from_slice(&[0x02, 0, 0, 0, 0, 0x01]);
         header[12..14].copy_from_slice(&[0x08, 0x00]);
@@ -148,8 +151,33 @@ impl Trains for Uplink {
             IoSlice::new(&outer),
             IoSlice::new(packet.bytes()),
         ];
+        match path.forwards {
+            Some(true) => self.write(&slices),
+            Some(false) => Err(Refusal::Unfit),
+            None => self.try_path(&slices, plan, paths),
+        }
+    }
+}
+
+impl Uplink {
+    /// Sends the first frame on a path, and looks whether the host has forwarded it.
+    fn try_path(
+        &mut self,
+        slices: &[IoSlice<'_>],
+        plan: &Plan,
+        paths: &mut Paths,
+    ) -> Result<(), Refusal> {
+        // The kernel forwards before the write returns.
+        let before = forwarded();
+        self.write(slices)?;
+        let forwards = before.is_some() && forwarded() > before;
+        paths.note_forwards(plan.destination, forwards);
+        forwards.then_some(()).ok_or(Refusal::Unfit)
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> Result<(), Refusal> {
         // A device takes a frame whole or not at all.
-        let written = (&*self.file).write_vectored(&slices).map(|_| ());
+        let written = (&self.tap.file).write_vectored(slices).map(|_| ());
         written.map_err(|error| match error.raw_os_error() {
             Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
                 Refusal::Lost(DropReason::TxQueueFull)
@@ -162,22 +190,56 @@ impl Trains for Uplink {
     }
 }
 
-/// Has the host forward what comes from our device, with sources that are its own addresses.
-fn forward_from(device: &str) -> Result<(), OpenError> {
-    let settings = Path::new("/proc/sys/net/ipv4/conf");
-    let filter = std::fs::read_to_string(settings.join("all/rp_filter"))?;
-    if filter.trim() != "0" {
-        return Err(OpenError::Host(io::Error::new(
+impl Tap {
+    fn open() -> Result<Self, OpenError> {
+        let (file, name) = open_tap(DEVICE, TUNNEL_HEADER as i32)?;
+        let offload = tun_offload::CSUM
+            | tun_offload::TSO4
+            | tun_offload::TSO6
+            | tun_offload::USO4
+            | tun_offload::USO6
+            | tun_offload::UDP_TUNNEL_GSO;
+        set_tap_offload(&file, offload)?;
+        let device = Device::find(&name)?;
+        forward_from(&name)?;
+        device.set_up()?;
+        Ok(Self {
+            hw_addr: device.hw_addr()?,
+            file,
+        })
+    }
+}
+
+/// IPv4 packets that the host has forwarded; `None` if it does not tell.
+fn forwarded() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/snmp").ok()?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Ip:"));
+    let mut names = lines.next()?.split_whitespace();
+    let mut values = lines.next()?.split_whitespace();
+    let at = names.position(|name| name == "ForwDatagrams")?;
+    values.nth(at)?.parse().ok()
+}
+
+/// Refuses a host that drops whatever comes from a device that is not its way back.
+fn refuse_path_filter() -> io::Result<()> {
+    let filter = std::fs::read_to_string(Path::new(SETTINGS).join("all/rp_filter"))?;
+    match filter.trim() {
+        "0" => Ok(()),
+        _ => Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "backend=tap: net.ipv4.conf.all.rp_filter must be 0",
-        )));
+        )),
     }
+}
+
+/// Has the host forward what comes from our device, with sources that are its own addresses.
+fn forward_from(device: &str) -> io::Result<()> {
     for (name, value) in [
         ("rp_filter", "0"),
         ("accept_local", "1"),
         ("forwarding", "1"),
     ] {
-        std::fs::write(settings.join(device).join(name), value)?;
+        std::fs::write(Path::new(SETTINGS).join(device).join(name), value)?;
     }
     // Nobody speaks IPv6 on this device; a host without it has nothing to switch off.
     let silent = Path::new("/proc/sys/net/ipv6/conf")

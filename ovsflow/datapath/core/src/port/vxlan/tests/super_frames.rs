@@ -10,7 +10,7 @@ use crate::port::{OpenPort, PortCounters};
 #[test]
 fn test_super_frames_arrive_as_the_same_segments() {
     in_namespace(|| {
-        for options in ["", "csum=true", "df_default=false"] {
+        for options in ["backend=udp", "csum=true", "backend=udp,df_default=false"] {
             super_frames_arrive(options);
         }
     });
@@ -53,7 +53,7 @@ fn super_frames_arrive(options: &'static str) {
 #[test]
 fn test_segments_that_exceed_the_path_are_fragmented_or_named() {
     in_namespace(|| {
-        let (near, mut far) = two_ends("df_default=false");
+        let (near, mut far) = two_ends("backend=udp,df_default=false");
         let sent = super_frame(6000, 1460);
         assert_eq!(
             send(&near, tunnelled(&sent, to(TunnelAddress::V4(FAR)))).tx_packets,
@@ -105,7 +105,7 @@ fn payload_arrives(
 #[test]
 fn test_tcp_that_exceeds_the_path_is_cut_shorter() {
     in_namespace(|| {
-        for options in ["", "backend=tap"] {
+        for options in ["backend=udp", "backend=tap"] {
             tcp_is_cut_shorter(options);
         }
     });
@@ -184,5 +184,18 @@ fn test_uplink_leaves_to_the_sockets_what_it_cannot_carry() {
         std::fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", "1").unwrap();
         let refusal = refused(open_with("vxlan", 3, "vx", "backend=tap,key=3"));
         assert!(refusal.contains("rp_filter"), "{refusal}");
+    });
+}
+
+#[test]
+fn test_uplink_is_left_where_the_host_does_not_forward() {
+    in_namespace(|| {
+        let (near, mut far) = two_ends("");
+        assert!(near.facts.backend.contains("tap uplink"));
+        std::fs::write("/proc/sys/net/ipv4/conf/vxuplink0/forwarding", "0").unwrap();
+        for _ in 0..2 {
+            let sent = super_frame(30_000, 1378);
+            payload_arrives(&near, &mut far, &sent, TunnelAddress::V4(FAR));
+        }
     });
 }
