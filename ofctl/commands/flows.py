@@ -22,6 +22,7 @@ from ovsflow.openflow.flow_stats_entry import FlowStats
 from ovsflow.openflow.multipart import StatsRequest
 from ovsflow.openflow.nicira import FlowModTableId
 from ovsflow.openflow.text.flow_text import FlowFilter
+from ovsflow.openflow.text.keys import field_value
 from ovsflow.openflow.text.names import Names
 from ovsflow.openflow.text.parse import logical_lines, parse_flow, parse_flow_filter
 from ovsflow.openflow.text.render import render_flow_stats
@@ -231,8 +232,8 @@ def _sorted(session: Session, flows: Iterable[FlowStats]) -> Iterable[FlowStats]
     def key(flow: FlowStats) -> tuple[int, int]:
         if known is None:
             return 0, sign * flow.priority
-        item = flow.match.find(known.name)
-        return (1, 0) if item is None else (0, sign * item.value)
+        value = field_value(flow.match, known.name)
+        return (1, 0) if value is None else (0, sign * value)
 
     # Equal flows keep the switch's order, and those without the field come last, either way.
     sign = -1 if settings.descending else 1

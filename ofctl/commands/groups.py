@@ -55,11 +55,12 @@ def _add_groups(session: Session, arguments: Sequence[str]) -> None:
 
 def _wanted(session: Session, arguments: Sequence[str]) -> int:
     session.needs(Version.OF13, "this command")
-    if not arguments or arguments[0].lower() == "all":
+    word = arguments[0].removeprefix("group_id=") if arguments else "all"
+    if word.lower() == "all":
         return GroupNumber.ALL
-    if not arguments[0].isdigit() or int(arguments[0]) > GroupNumber.MAX:
+    if not word.isdigit() or int(word) > GroupNumber.MAX:
         raise CommandError(f"{arguments[0]}: unknown group")
-    return int(arguments[0])
+    return int(word)
 
 
 def _dump_groups(session: Session, arguments: Sequence[str]) -> None:

@@ -113,7 +113,8 @@ class MessagePrinter:
 def heading(message: Received) -> str:
     """`OFPT_FLOW_MOD (OF1.3) (xid=0x2):`."""
     version = f" ({_VERSIONS[Version(message.version)]})" if message.version in _VERSIONS else ""
-    return f"{name_of(message)}{version} (xid=0x{message.xid:x}):"
+    more = " flags=[more]" if getattr(message.body, "more", False) else ""
+    return f"{name_of(message)}{version} (xid=0x{message.xid:x}):{more}"
 
 
 _STATS_NAMES = {

@@ -192,7 +192,7 @@ def test_change_is_strict_when_asked(
 
 
 DUMP = """\
-OFPST_FLOW reply (OF1.5) (xid=0x2):
+OFPST_FLOW reply (OF1.5) (xid=0x2): flags=[more]
  cookie=0x0, duration=2.500s, table=0, n_packets=7, n_bytes=700, priority=10,in_port=1 \
 actions=output:2
  cookie=0x0, duration=2.500s, table=1, n_packets=7, n_bytes=700, tcp,tun_id=0x5 \

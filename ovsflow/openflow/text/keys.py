@@ -306,6 +306,18 @@ class Keys:
         yield from self._view("nd_sll" if kind == ND_SOLICIT else "nd_tll")
 
 
+def field_value(match: Match, name: str) -> int | None:
+    """What a match says of a field, by any of its names; `None` if it says nothing."""
+    known = fields.by_name(name)
+    name = name if known is None else known.name
+    piece, shift = _VIEWS.get("vlan_vid" if name == "dl_vlan" else name, (name, 0))
+    keys = Keys(match)
+    bits = full_mask("vlan_vid" if name == "dl_vlan" else name) << shift
+    if not keys.mask(piece) & bits:
+        return None
+    return (keys.value(piece) & bits) >> shift
+
+
 def full_mask(name: str) -> int:
     """The mask that makes a field exact; ports have 32 bits in the model, whatever the field."""
     field = fields.by_name(name)

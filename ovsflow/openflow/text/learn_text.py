@@ -135,14 +135,17 @@ def _load(pair: Pair) -> LearnSpec:
 
 def render_learn(action: Learn, names: Names = NUMBERS, paint: Paint = PLAIN) -> str:
     """A learn action."""
-    words = [paint.special("table=") + render_table(action.table, names)]
-    for name in ("idle_timeout", "hard_timeout", "fin_idle_timeout", "fin_hard_timeout"):
+    text = paint.special("table=") + render_table(action.table, names)
+    # The commas before the last timeout and the priority are coloured with them.
+    for name in ("idle_timeout", "hard_timeout", "fin_idle_timeout"):
         value = getattr(action, name)
         if value:
-            words.append(paint.param(f"{name}=") + str(value))
+            text += "," + paint.param(f"{name}=") + str(value)
+    if action.fin_hard_timeout:
+        text += paint.param(",fin_hard_timeout=") + str(action.fin_hard_timeout)
     if action.priority != DEFAULT_PRIORITY:
-        words.append(paint.special("priority=") + str(action.priority))
-    words += [paint.value(word) for word, flag in _FLAGS.items() if action.flags & flag]
+        text += paint.special(",priority=") + str(action.priority)
+    words = [paint.value(word) for word, flag in _FLAGS.items() if action.flags & flag]
     if action.cookie:
         words.append(paint.param("cookie=") + show_hex(action.cookie))
     if action.limit:
@@ -150,7 +153,7 @@ def render_learn(action: Learn, names: Names = NUMBERS, paint: Paint = PLAIN) ->
     if action.flags & WRITE_RESULT and action.result is not None:
         words.append(paint.param("result_dst=") + render_subfield(action.result))
     words += [_render_spec(spec, names, paint) for spec in action.specs]
-    return paint.learn("learn(") + ",".join(words) + paint.learn(")")
+    return paint.learn("learn(") + ",".join([text, *words]) + paint.learn(")")
 
 
 def _render_spec(spec: LearnSpec, names: Names, paint: Paint) -> str:

@@ -185,7 +185,9 @@ class _Words:
     def _metadata(self) -> Iterator[str]:
         keys = self.keys
         yield from self._each(_hex, "pkt_mark", "recirc_id", "dp_hash")
-        yield from self._each(_decimal_only, "conj_id")
+        if "conj_id" in keys:
+            # Open vSwitch leaves this one's equals sign without colour.
+            yield f"{self.paint.param('conj_id')}={keys.value('conj_id')}"
         yield from self._each(
             lambda value, mask, full: render_port(value, self.names), "actset_output"
         )

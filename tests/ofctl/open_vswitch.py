@@ -1,0 +1,101 @@
+"""A whole Open vSwitch with a dummy datapath: no root, no kernel module, its own directory."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = ("ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl")
+SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+PATIENCE = 10.0
+
+BRIDGES = {"br0": ("p1", "p2", "p3"), "br1": ("q1", "q2", "q3")}
+"""Bridges and their ports: one to read from, one to change."""
+
+
+def find(program: str) -> str | None:
+    """Where a program is; Debian keeps daemons out of people's paths."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+
+
+needs_open_vswitch = pytest.mark.skipif(
+    not SCHEMA.exists() or not all(find(program) for program in PROGRAMS),
+    reason="Open vSwitch is not installed",
+)
+
+
+@contextmanager
+def open_vswitch(directory: Path) -> Iterator[dict[str, str]]:
+    """Runs one with two bridges of three ports each; yields the environment that finds it."""
+    environment = os.environ | {
+        "OVS_RUNDIR": str(directory),
+        "OVS_LOGDIR": str(directory),
+        "OVS_DBDIR": str(directory),
+        "OVS_SYSCONFDIR": str(directory),
+    }
+
+    def run(program: str, *arguments: str) -> None:
+        command = [str(find(program)), *arguments]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+
+    database = f"unix:{directory}/db.sock"
+    pids = [directory / "db.pid", directory / "switch.pid"]
+    run("ovsdb-tool", "create", f"{directory}/conf.db", str(SCHEMA))
+    try:
+        run(
+            "ovsdb-server",
+            f"{directory}/conf.db",
+            f"--remote=p{database}",
+            f"--pidfile={pids[0]}",
+            f"--unixctl={directory}/db.ctl",
+            f"--log-file={directory}/db.log",
+            "--detach",
+            "--no-chdir",
+        )
+        run("ovs-vsctl", f"--db={database}", "--no-wait", "init")
+        run(
+            "ovs-vswitchd",
+            database,
+            "--enable-dummy=override",
+            "--disable-system",
+            "--disable-system-route",
+            f"--pidfile={pids[1]}",
+            f"--unixctl={directory}/switch.ctl",
+            f"--log-file={directory}/switch.log",
+            "--detach",
+            "--no-chdir",
+        )
+        for bridge in BRIDGES:
+            run("ovs-vsctl", f"--db={database}", *_bridge(bridge))
+        yield environment
+    finally:
+        for pid in pids:
+            _stop(pid)
+
+
+def _bridge(name: str) -> list[str]:
+    protocols = ",".join(f"OpenFlow1{minor}" for minor in range(6))
+    words = ["add-br", name, "--", "set", "bridge", name, "datapath_type=dummy"]
+    words += ["fail_mode=secure", f"protocols={protocols}"]
+    words += ["other-config:datapath-id=00000000000000aa"]
+    for number, port in enumerate(BRIDGES[name], 1):
+        words += ["--", "add-port", name, port, "--", "set", "interface", port]
+        words += ["type=dummy", f"ofport_request={number}"]
+    return words
+
+
+def _stop(file: Path) -> None:
+    """Ends the daemon whose number the file holds, and waits until it is gone."""
+    if not file.exists():
+        return
+    pid = int(file.read_text())
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+        time.sleep(0.02)
