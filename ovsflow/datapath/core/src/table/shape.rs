@@ -181,7 +181,7 @@ impl Seed {
     }
 
     #[inline]
-    fn hash(self, words: impl Iterator<Item = u64>) -> u64 {
+    pub(super) fn hash(self, words: impl Iterator<Item = u64>) -> u64 {
         let hash = words.fold(self.start, |hash, word| fold(hash ^ word, self.factor));
         fold(hash, 0x9e37_79b9_7f4a_7c15)
     }

@@ -109,7 +109,7 @@ impl Rules {
             tables: (0..TABLES).map(|_| FlowTable::new(seed)).collect(),
             templates: Templates::default(),
             wheel: Wheel::default(),
-            changes: ChangeLog::default(),
+            changes: ChangeLog::new(seed),
             active: ActiveMask::default(),
             journal: None,
             orphans: Vec::new(),
