@@ -234,11 +234,12 @@ mod tests {
     proptest! {
         #[test]
         fn timers_fire_when_due_and_not_before(
+            start in prop::sample::select(vec![0, 1 << 40, 1 << 57]),
             steps in prop::collection::vec((0u64..200_000_000_000_000, 0u64..3_000_000_000_000, any::<bool>()), 1..60)
         ) {
             let mut wheel = Wheel::default();
             let mut waiting: Vec<(u64, u32)> = Vec::new();
-            let mut now = 0;
+            let mut now = start;
             for (delay, step, stop) in steps {
                 let index = wheel.add(TableId(0), 0, 0, 0);
                 wheel.start(index, Now(now + delay));
