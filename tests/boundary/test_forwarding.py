@@ -397,3 +397,69 @@ def test_an_expired_ttl_is_told_when_asked_for() -> None:
     bench.datapath.configure({"invalid_ttl_to_controller": True})
     assert bench.ports_of(1, data) == [3]
     assert [(told.reason, told.data) for told in bench.packet_ins()] == [(2, data)]
+
+
+POPPED: list[tuple[str, tuple[str, ...], dict[int, Packet]]] = [
+    (
+        "a later table",
+        (
+            "mpls,actions=load:7->NXM_NX_REG0[],pop_mpls:0x0800,goto_table:1",
+            "table=1,tcp,tp_dst=80,reg0=7,actions=2",
+        ),
+        {2: ETH / TCP4},
+    ),
+    (
+        "actions behind the pop",
+        ("mpls,actions=3,pop_mpls:0x0800,dec_ttl,set_field:10.9.9.9->ip_dst,2",),
+        {
+            2: ETH / ip4(TCP(sport=1000, dport=80), dst="10.9.9.9", ttl=63),
+            3: ETH / MPLS(label=17, s=1, ttl=9) / TCP4,
+        },
+    ),
+    (
+        "the caller of a resubmit",
+        (
+            "mpls,actions=push:NXM_OF_ETH_DST[],resubmit(,1),pop:NXM_OF_ETH_SRC[],4",
+            "table=1,mpls,actions=pop_mpls:0x0800,resubmit(,2),3",
+            "table=2,ip,nw_dst=10.0.0.2,actions=2",
+        ),
+        {2: ETH / TCP4, 3: ETH / TCP4, 4: Ether(src=B, dst=B) / TCP4},
+    ),
+    (
+        "a clone alone",
+        ("mpls,actions=clone(pop_mpls:0x0800,dec_ttl,2),3",),
+        {
+            2: ETH / ip4(TCP(sport=1000, dport=80), ttl=63),
+            3: ETH / MPLS(label=17, s=1, ttl=9) / TCP4,
+        },
+    ),
+    (
+        "the action set",
+        (
+            "mpls,actions=pop_mpls:0x0800,write_actions(set_field:10.9.9.9->ip_dst,output:2),"
+            "goto_table:1",
+            "table=1,ip,actions=3",
+        ),
+        {2: ETH / ip4(TCP(sport=1000, dport=80), dst="10.9.9.9"), 3: ETH / TCP4},
+    ),
+    (
+        "a bucket",
+        ("mpls,actions=group:1",),
+        {2: ETH / ip4(TCP(sport=1000, dport=80), ttl=63)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "flows", "left"), POPPED, ids=[name for name, _, _ in POPPED])
+def test_headers_behind_a_popped_label(
+    name: str, flows: tuple[str, ...], left: dict[int, Packet]
+) -> None:
+    bench = Bench()
+    bench.group("group_id=1,type=indirect,bucket=pop_mpls:0x0800,dec_ttl,output:2")
+    bench.flows(*flows)
+    expected = {port: [frame(packet)] for port, packet in left.items()}
+    for _ in range(3):
+        assert bench.send(1, frame(ETH / MPLS(label=17, s=1, ttl=9) / TCP4)) == expected, name
+    # A fresh packet is not taken for one that came back.
+    assert bench.ports_of(1, frame(ETH / TCP4)) == []
+    assert {flow.packet_count for flow in bench.stats()} == {3}

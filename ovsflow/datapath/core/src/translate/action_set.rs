@@ -112,7 +112,7 @@ impl ActionSet {
 impl<O: Observer> Walk<'_, O> {
     /// Runs the action set, at the end of the pipeline.
     pub(super) fn run_action_set(&mut self) {
-        if self.failure.is_some() || self.set.is_empty() {
+        if self.failure.is_some() || self.frozen.is_some() || self.set.is_empty() {
             return;
         }
         self.exit = false;

@@ -2,8 +2,9 @@
 
 use super::Observer;
 use super::emit::{IPV4, IPV6};
+use super::freeze::{Hidden, Step, without_list};
 use super::hash;
-use super::walk::{Step, Walk};
+use super::walk::{ListEnd, Walk};
 use crate::action::{DpAction, PacketInReason};
 use crate::error::DropReason;
 use crate::flow::field::{Prerequisite, VLAN_PRESENT};
@@ -19,25 +20,35 @@ impl<O: Observer> Walk<'_, O> {
     /// Runs `actions` until one ends the list, the walk exits or it fails.
     ///
     /// `tail` is the rule whose instructions follow: a fork of the walk takes them along.
-    pub(super) fn run_list(&mut self, actions: &[Action], tail: Option<&Instructions>) -> Step {
+    pub(super) fn run_list(&mut self, actions: &[Action], tail: Option<&Instructions>) -> ListEnd {
         let mut rest = actions;
         while let Some((action, after)) = rest.split_first() {
+            if self.lacks_headers_for(action) {
+                return self.freeze(Step::List {
+                    source: self.source,
+                    actions: rest.into(),
+                    tail: tail.map(|tail| Box::new(without_list(tail))),
+                });
+            }
             rest = after;
             self.followed =
                 tail.is_some_and(|tail| tail.goto.is_some()) || after.iter().any(counts_elsewhere);
             if let Action::CheckPacketLarger { len, target } = action {
                 self.fork_by_length(*len, *target, rest, tail);
-                return Step::EndList;
+                return ListEnd::EndList;
             }
-            let step = self.run_action(action);
-            if step == Step::EndList || self.failure.is_some() || self.exit {
-                return Step::EndList;
+            let source = self.source;
+            let end = self.run_action(action);
+            self.freeze_rest(rest, tail, source);
+            let stops = self.failure.is_some() || self.exit || self.frozen.is_some();
+            if end == ListEnd::EndList || stops {
+                return ListEnd::EndList;
             }
         }
-        Step::Next
+        ListEnd::Next
     }
 
-    fn run_action(&mut self, action: &Action) -> Step {
+    fn run_action(&mut self, action: &Action) -> ListEnd {
         match action {
             Action::Output { port, max_len } => self.output(*port, *max_len),
             Action::OutputField { source, max_len } => {
@@ -76,11 +87,11 @@ impl<O: Observer> Walk<'_, O> {
             Action::Conjunction { .. } | Action::Note(_) | Action::Sample(_) => {}
             _ => return self.run_header_action(action),
         }
-        Step::Next
+        ListEnd::Next
     }
 
     /// Actions that push, pop and count down.
-    fn run_header_action(&mut self, action: &Action) -> Step {
+    fn run_header_action(&mut self, action: &Action) -> ListEnd {
         match action {
             Action::SetVlanVid(vid) => self.set_legacy_tag(u128::from(*vid), 0x0fff),
             Action::SetVlanPcp(pcp) => self.set_legacy_tag(u128::from(*pcp) << 13, 0xe000),
@@ -115,7 +126,7 @@ impl<O: Observer> Walk<'_, O> {
                     .note(format_args!("{other:?} has no effect here"));
             }
         }
-        Step::Next
+        ListEnd::Next
     }
 
     /// Writes bits of a header that the packet is known to have.
@@ -222,6 +233,9 @@ impl<O: Observer> Walk<'_, O> {
         self.write_own(slot::MPLS_LSE2, 0);
         self.write_own(slot::ETH_TYPE, u128::from(ethertype));
         self.provenance.reset_mpls_ttl();
+        if !matches!(ethertype, 0x8847 | 0x8848) {
+            self.hidden = self.hidden.max(Hidden::Network);
+        }
     }
 
     fn push_pbb(&mut self, ethertype: u16) {
@@ -253,6 +267,7 @@ impl<O: Observer> Walk<'_, O> {
         self.emitter.flush_all(&self.flow);
         self.emitter.push(DpAction::PopPbb);
         self.write_own(slot::PBB_ITAG, 0);
+        self.hidden = Hidden::Frame;
     }
 
     /// Moves what stands at one place of the key to another.
@@ -263,9 +278,9 @@ impl<O: Observer> Walk<'_, O> {
     }
 
     /// Decrements the IP TTL: by the packet itself where nothing else depends on the outcome.
-    fn dec_ttl(&mut self, controllers: &[u16]) -> Step {
+    fn dec_ttl(&mut self, controllers: &[u16]) -> ListEnd {
         if !self.meets(Prerequisite::Ip) {
-            return Step::Next;
+            return ListEnd::Next;
         }
         if self.provenance.is_known(slot::IP_TTL, 0xff)
             || self.outcome_matters()
@@ -277,7 +292,7 @@ impl<O: Observer> Walk<'_, O> {
                 return self.ttl_expired(controllers);
             }
             self.set_header(slot::IP_TTL, ttl - 1, 0xff);
-            return Step::Next;
+            return ListEnd::Next;
         }
         let expired = self.expired_ttl_out(controllers);
         self.emitter.push(DpAction::DecTtl {
@@ -287,13 +302,13 @@ impl<O: Observer> Walk<'_, O> {
         let ttl = self.flow.value(slot::IP_TTL);
         self.flow.set(slot::IP_TTL, ttl.saturating_sub(1));
         self.provenance.decrement_ttl();
-        Step::Next
+        ListEnd::Next
     }
 
     /// Same for the outer label stack entry.
-    fn dec_mpls_ttl(&mut self) -> Step {
+    fn dec_mpls_ttl(&mut self) -> ListEnd {
         if !self.meets(Prerequisite::Mpls) {
-            return Step::Next;
+            return ListEnd::Next;
         }
         let ttl = self.flow.value(slot::MPLS_LSE0) & 0xff;
         if self.provenance.is_known(slot::MPLS_LSE0, 0xff) || self.outcome_matters() {
@@ -302,7 +317,7 @@ impl<O: Observer> Walk<'_, O> {
                 return self.ttl_expired(&[]);
             }
             self.set_header(slot::MPLS_LSE0, ttl - 1, 0xff);
-            return Step::Next;
+            return ListEnd::Next;
         }
         let expired = self.expired_ttl_out(&[]);
         self.emitter.push(DpAction::DecMplsTtl {
@@ -312,7 +327,7 @@ impl<O: Observer> Walk<'_, O> {
         let lse = self.flow.value(slot::MPLS_LSE0) & !0xff;
         self.flow.set(slot::MPLS_LSE0, lse | ttl.saturating_sub(1));
         self.provenance.decrement_mpls_ttl();
-        Step::Next
+        ListEnd::Next
     }
 
     /// Whether something goes on even when this list ends early, or would be counted wrongly: then
@@ -321,7 +336,7 @@ impl<O: Observer> Walk<'_, O> {
         self.callers > 0 || self.followed || !self.set.is_empty()
     }
 
-    fn ttl_expired(&mut self, controllers: &[u16]) -> Step {
+    fn ttl_expired(&mut self, controllers: &[u16]) -> ListEnd {
         self.observer.note(format_args!("TTL expired"));
         self.lost.get_or_insert(DropReason::TtlExpired);
         if self.context.settings.invalid_ttl_to_controller {
@@ -335,7 +350,7 @@ impl<O: Observer> Walk<'_, O> {
                 self.tell_controller(PacketInReason::InvalidTtl, controller, 0xffff);
             }
         }
-        Step::EndList
+        ListEnd::EndList
     }
 
     /// Where a packet goes whose TTL turns out to have expired.
@@ -374,7 +389,11 @@ impl<O: Observer> Walk<'_, O> {
         let (stack, exit, callers) = (self.stack.clone(), self.exit, self.callers);
         let (source, outer) = (self.source, self.emitter.begin_nested());
         self.callers = 0;
+        let hidden = self.hidden;
         self.nested(true, run);
+        self.recirculate(false);
+        self.emitter.trim();
+        self.hidden = hidden;
         let list = self.emitter.end_nested(outer);
         (self.stack, self.exit, self.callers) = (stack, exit, callers);
         self.source = source;
@@ -456,7 +475,7 @@ impl<O: Observer> Walk<'_, O> {
             let set = self.set.clone();
             let list = self.on_copy(|walk| {
                 walk.write(target, bit);
-                if walk.run_list(rest, tail) == Step::Next
+                if walk.run_list(rest, tail) == ListEnd::Next
                     && let Some(tail) = tail
                     && let Some(table) = walk.tail(tail)
                 {
@@ -464,8 +483,8 @@ impl<O: Observer> Walk<'_, O> {
                 }
                 if outermost {
                     walk.run_action_set();
+                    walk.recirculate(true);
                 }
-                walk.emitter.trim();
             });
             self.set = set;
             list.into()

@@ -1,5 +1,6 @@
 //! What a walk may look at besides the packet's key.
 
+use super::FrozenWalks;
 use crate::flow::extract;
 use crate::table::Pipeline;
 
@@ -40,4 +41,5 @@ pub struct Settings {
 pub struct Context<'a> {
     pub pipeline: &'a Pipeline,
     pub settings: &'a Settings,
+    pub frozen: &'a FrozenWalks,
 }

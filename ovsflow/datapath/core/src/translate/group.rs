@@ -75,7 +75,6 @@ impl<O: Observer> Walk<'_, O> {
         self.on_copy(|walk| {
             walk.source.reason = PacketInReason::Group;
             walk.run_bucket_set(&bucket.actions);
-            walk.emitter.trim();
         })
     }
 

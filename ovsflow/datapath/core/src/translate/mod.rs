@@ -21,6 +21,7 @@ mod actions;
 mod context;
 mod emit;
 mod fields;
+mod freeze;
 mod group;
 mod hash;
 mod learn;
@@ -39,6 +40,7 @@ mod walk;
 use std::sync::Arc;
 
 pub use context::{Context, Fragments, Settings};
+pub use freeze::FrozenWalks;
 pub use learn::LearnedFlow;
 pub use observer::{Observer, Silent};
 pub(crate) use output::METADATA_BITS;
@@ -47,7 +49,7 @@ pub use trace::{Teller, TraceStep, TracedRule};
 
 use crate::action::DpAction;
 use crate::error::DropReason;
-use crate::flow::{FlowKey, FlowMask};
+use crate::flow::{FlowKey, FlowMask, slot};
 use crate::openflow::action::{Action, GroupId, TableId};
 use crate::packet::PortNo;
 use crate::table::RuleId;
@@ -124,8 +126,11 @@ impl TableSet {
     }
 }
 
-/// Walks the tables with a packet that arrived at a port.
+/// Walks the tables with a packet that arrived at a port, or comes back with a frozen walk.
 pub fn translate(context: &Context<'_>, key: &FlowKey) -> Translation {
+    if key.value(slot::RECIRC_ID) != 0 {
+        return freeze::thaw(context, key);
+    }
     translate_observed(context, key, &mut Silent)
 }
 

@@ -133,6 +133,12 @@ impl Provenance {
         }
     }
 
+    /// Notes that the walk wrote all bits of `mask`.
+    pub(super) fn overwrite_all(&mut self, mask: &FlowMask) {
+        self.state.overwritten = &self.state.overwritten | mask;
+        self.ever_overwritten = &self.ever_overwritten | mask;
+    }
+
     /// Notes that the TTL went down by one.
     pub(super) fn decrement_ttl(&mut self) {
         self.disguise(slot::IP_TTL);

@@ -144,6 +144,7 @@ fn action(depth: u32) -> BoxedStrategy<Action> {
         1 => Just(Action::PopVlan),
         1 => Just(Action::PushMpls(0x8847)),
         1 => Just(Action::DecMplsTtl),
+        1 => prop::sample::select(vec![0x0800, 0x8847]).prop_map(Action::PopMpls),
         1 => Just(Action::DecNwTtl { controllers: Box::default() }),
         1 => Just(Action::SetNwTtl(7)),
         1 => prop::sample::select(vec![

@@ -35,6 +35,8 @@ fn flip(key: &FlowKey, mask: &FlowMask, noise: &[u64]) -> FlowKey {
     for (index, noise) in noise.iter().enumerate().take(PACKET_WORDS) {
         other.words[index] ^= noise & !mask.words[index];
     }
+    // Whether a packet is fresh is not looked at: who recirculates covers those bits.
+    other.set(slot::RECIRC_ID, 0);
     other
 }
 
@@ -52,7 +54,8 @@ proptest! {
             prop_assert_eq!(pipeline.flow_mod(rule, Now(0), &mut Vec::new()), Ok(()));
         }
         let settings = Settings::default();
-        let context = Context { pipeline: &pipeline, settings: &settings };
+        let frozen = FrozenWalks::default();
+        let context = Context { pipeline: &pipeline, settings: &settings, frozen: &frozen };
         for key in &keys {
             let first = translate(&context, key);
             let mask = first.mask.to_mask();
@@ -71,6 +74,7 @@ fn translated(pipeline: &Pipeline, key: &FlowKey) -> Translation {
         &Context {
             pipeline,
             settings: &settings,
+            frozen: &FrozenWalks::default(),
         },
         key,
     )

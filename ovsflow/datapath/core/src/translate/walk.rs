@@ -2,6 +2,7 @@
 
 use super::action_set::ActionSet;
 use super::emit::Emitter;
+use super::freeze::{Hidden, Step};
 use super::provenance::Provenance;
 use super::{Context, Credit, Effect, Observer, SparseMask, TableSet, Translation};
 use crate::action::{DpAction, PacketInReason};
@@ -22,7 +23,7 @@ const MAX_RUNS: u32 = 4096;
 
 /// Whether a list of actions goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ListEnd {
     /// To the next action.
     Next,
     /// No further in this list; whoever called it goes on.
@@ -30,7 +31,7 @@ pub(super) enum Step {
 }
 
 /// The rule whose actions are being run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Source {
     pub(super) table: TableId,
     pub(super) cookie: u64,
@@ -66,6 +67,10 @@ pub(super) struct Walk<'a, O> {
     /// Why a copy was lost, told if the packet goes nowhere at all.
     pub(super) lost: Option<DropReason>,
     pub(super) observer: &'a mut O,
+    /// Headers that the key does not show.
+    pub(super) hidden: Hidden,
+    /// What is left to do, once the walk stopped for lack of headers.
+    pub(super) frozen: Option<Vec<Step>>,
     tables: TableSet,
     /// Levels that count towards [`MAX_DEPTH`].
     depth: u32,
@@ -110,6 +115,8 @@ impl<'a, O: Observer> Walk<'a, O> {
             failure: None,
             lost: None,
             observer,
+            hidden: Hidden::Nothing,
+            frozen: None,
             tables: TableSet::default(),
             depth: 0,
             frames: 0,
@@ -127,6 +134,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         }
         self.tables_from(TableId(0), None);
         self.run_action_set();
+        self.recirculate(true);
     }
 
     /// Runs the list of a packet-out.
@@ -134,6 +142,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         self.source.reason = PacketInReason::PacketOut;
         self.run_list(actions, None);
         self.run_action_set();
+        self.recirculate(true);
     }
 
     /// What the walk has decided.
@@ -182,9 +191,13 @@ impl<'a, O: Observer> Walk<'a, O> {
     /// Looks at `table`, as if the packet came from `in_port`, then at those that goto names, and
     /// runs their rules' instructions.
     pub(super) fn tables_from(&mut self, table: TableId, in_port: Option<PortNo>) {
-        let mut next = self.one_table(table, in_port);
-        while let Some(table) = next {
-            next = self.one_table(table, None);
+        let mut next = Some((table, in_port));
+        while let Some((table, in_port)) = next {
+            if self.hidden != Hidden::Nothing {
+                self.freeze(Step::Table { table, in_port });
+                return;
+            }
+            next = self.one_table(table, in_port).map(|table| (table, None));
         }
     }
 
@@ -225,7 +238,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             self.emitter.flush_all(&self.flow);
             self.emitter.push(DpAction::Meter(meter));
         }
-        if self.run_list(&instructions.apply, Some(instructions)) == Step::EndList {
+        if self.run_list(&instructions.apply, Some(instructions)) == ListEnd::EndList {
             return None;
         }
         self.tail(instructions)

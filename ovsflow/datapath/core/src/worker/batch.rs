@@ -7,10 +7,10 @@ use crate::cache::{Cache, CompactKey, NONE, Probe};
 use crate::error::DropReason;
 use crate::execute;
 use crate::flow::extract::{Depth, extract};
-use crate::flow::slot;
+use crate::flow::{FlowMask, slot};
 use crate::packet::{Batch, Packet};
 use crate::table::Dependence;
-use crate::translate::{self, Translation};
+use crate::translate::{self, SparseMask, Translation};
 use crate::worker::shared::State;
 
 /// The hash of a frame shorter than an Ethernet header.
@@ -241,6 +241,10 @@ impl Worker {
             let shared = self.shared.clone();
             let state = shared.read();
             let frozen = std::mem::take(&mut self.outlet.recirculated);
+            // A packet that comes back must not be taken for a fresh one.
+            let mut recirculated = FlowMask::default();
+            recirculated.set(slot::RECIRC_ID, slot::RECIRC_ID.ones());
+            self.cache.cover(&SparseMask::new(&recirculated));
             for (id, packet) in frozen {
                 let fragments = self.fragments.on_extract();
                 if !extract(&packet, Depth::All, fragments, &mut self.key) {

@@ -58,6 +58,9 @@ impl Worker {
         }
         spent.clear();
         self.spent = spent;
+        if state.frozen.trim() {
+            state.pipeline.settings_changed();
+        }
     }
 }
 

@@ -10,13 +10,14 @@ use super::events::EventQueue;
 use super::limit::PacketInLimit;
 use crate::table::Pipeline;
 use crate::time::Now;
-use crate::translate::{Context, Settings};
+use crate::translate::{Context, FrozenWalks, Settings};
 
 /// The tables, and the settings that change what a walk decides.
 #[derive(Debug, Default)]
 pub struct State {
     pub pipeline: Pipeline,
     pub settings: Settings,
+    pub frozen: FrozenWalks,
 }
 
 impl State {
@@ -25,6 +26,7 @@ impl State {
         Context {
             pipeline: &self.pipeline,
             settings: &self.settings,
+            frozen: &self.frozen,
         }
     }
 
