@@ -6,6 +6,7 @@ from ofctl import jsonform
 from ofctl.commands.command import Command, with_session
 from ofctl.commands.switch import show_parts
 from ofctl.errors import CommandError
+from ofctl.printing.table_features import features_text, read_table
 from ofctl.session import Session
 from ovsflow.openflow.constants import ALL_TABLES, Version
 from ovsflow.openflow.modify import TableMod
@@ -15,6 +16,7 @@ from ovsflow.openflow.notices import TableDesc
 from ovsflow.openflow.table_stats import (
     TableDescReply,
     TableDescRequest,
+    TableFeaturesReply,
     TableFeaturesRequest,
     TableStatsRequest,
 )
@@ -34,7 +36,13 @@ def _whole(session: Session, request: StatsRequest) -> None:
 
 def _features(session: Session, arguments: Sequence[str]) -> None:
     session.needs(Version.OF13, "dump-table-features")
-    _whole(session, TableFeaturesRequest())
+    if session.settings.json:
+        _whole(session, TableFeaturesRequest())
+        return
+    parts = session.connection.collect(TableFeaturesRequest(), TableFeaturesReply)
+    since_14 = session.version >= Version.OF14
+    tables = [read_table(table, since_14) for part in parts for table in part.tables]
+    print(features_text(tables))
 
 
 def _desc(session: Session, arguments: Sequence[str]) -> None:

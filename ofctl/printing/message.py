@@ -6,6 +6,7 @@ from ofctl.errors import error_name
 from ofctl.printing import ports as port_words
 from ofctl.printing import tables as table_words
 from ofctl.printing.packets import frame_text
+from ofctl.printing.table_features import features_text, read_table
 from ofctl.printing.words import (
     CAPABILITIES,
     CAPABILITIES_OF10,
@@ -291,6 +292,13 @@ def _table_stats(self: MessagePrinter, body: table_stats.TableStatsReply, versio
     return "\n" + table_words.table_stats_text(body.tables, version == Version.OF10)
 
 
+def _table_features(
+    self: MessagePrinter, body: table_stats.TableFeaturesReply, version: int
+) -> str:
+    since_14 = version >= Version.OF14
+    return "\n" + features_text([read_table(table, since_14) for table in body.tables])
+
+
 def _table_desc(self: MessagePrinter, body: table_stats.TableDescReply, version: int) -> str:
     return "".join("\n" + table_words.table_desc_text(table, self.names) for table in body.tables)
 
@@ -540,6 +548,7 @@ _WRITERS: dict[type[Body], Callable[..., str]] = {
     queue_stats.QueueDescReply: _queue_desc,
     table_stats.TableStatsReply: _table_stats,
     table_stats.TableDescReply: _table_desc,
+    table_stats.TableFeaturesReply: _table_features,
     group_stats.GroupDescReply: _group_desc,
     group_stats.GroupStatsReply: _group_stats,
     group_stats.GroupFeaturesReply: _group_features,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from ofctl.printing.table_features import braced
 from ofctl.printing.words import bit_words
 from ovsflow.openflow.notices import TableDesc
 from ovsflow.openflow.table_stats import TableStats
@@ -96,32 +97,6 @@ def _of10_features(table: TableStats) -> list[str]:
         if groups[wild]:
             lines.append(f"      {title}: {braced(groups[wild])}")
     return lines
-
-
-def braced(names: Sequence[str]) -> str:
-    """Names with their common beginnings told once: `eth_{src,dst} in_port`.
-
-    Names that share a beginning up to an underscore must stand side by side to be told together.
-    """
-    words: list[tuple[str, list[str]]] = []
-    for name in names:
-        prefix, _, rest = name.partition("_")
-        if rest and words and words[-1][0] == prefix:
-            words[-1][1].append(rest)
-        else:
-            words.append((prefix, [rest] if rest else []))
-    return " ".join(
-        prefix
-        if not rests
-        else f"{prefix}_{rests[0]}"
-        if len(rests) == 1
-        else _group(prefix, rests)
-        for prefix, rests in words
-    )
-
-
-def _group(prefix: str, rests: Sequence[str]) -> str:
-    return f"{prefix}_{{{','.join(rests)}}}"
 
 
 def table_desc_text(table: TableDesc, names: Names) -> str:

@@ -54,7 +54,8 @@ ping br0 10
 """
 READING_SINCE_13 = """
 dump-groups br0|dump-groups br0 1|dump-group-stats br0|dump-group-stats br0 group_id=1
-dump-group-features br0|dump-meters br0|dump-meter br0 meter=1|meter-stats br0|meter-features br0
+dump-table-features br0|dump-group-features br0|dump-meters br0|dump-meter br0 meter=1
+meter-stats br0|meter-features br0
 """
 
 
