@@ -119,6 +119,7 @@ _LAST = (
         "metadata",
     ],
 )
+_LAST_PLACES = {name: place for place, name in enumerate(_LAST)}
 _PORTS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
 
 
@@ -230,7 +231,9 @@ class Keys:
                 yield MatchField("arp_op", self.value("nw_proto"))
             for name in ("arp_spa", "arp_tpa", "arp_sha", "arp_tha"):
                 yield from self._view(name)
-        yield from self._each(_LAST)
+        # Of these there are many, and few in one match: only those that are there are looked at.
+        for name in sorted(_LAST_PLACES.keys() & self.bits.keys(), key=_LAST_PLACES.__getitem__):
+            yield from self._view(name)
 
     def eth_type(self) -> int:
         """The Ethernet type that is matched, 0 if none is; also when a packet type says it."""

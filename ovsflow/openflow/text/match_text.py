@@ -57,6 +57,9 @@ PROTOCOLS: dict[str, tuple[int, int | None]] = {
 }
 """Keywords that stand for an Ethernet type and an IP protocol."""
 
+_REGISTERS = tuple(f"reg{number}" for number in range(REGISTERS))
+_OPTIONS = tuple(f"tun_metadata{number}" for number in range(64))
+
 _KEYWORDS = {
     (ETH_IP, ICMP): "icmp",
     (ETH_IP, TCP): "tcp",
@@ -225,7 +228,7 @@ class _Words:
 
     def _registers_and_tunnel(self) -> Iterator[str]:
         keys = self.keys
-        yield from self._each(_hex, *(f"reg{number}" for number in range(REGISTERS)))
+        yield from self._each(_hex, *(name for name in _REGISTERS if name in keys))
         yield from self._each(_hex, "tun_id")
         yield from self._each(_ipv4, "tun_src", "tun_dst")
         yield from self._each(_ipv6, "tun_ipv6_src", "tun_ipv6_dst")
@@ -255,8 +258,7 @@ class _Words:
         yield from self._each(_hex, "metadata")
 
     def _options(self) -> Iterator[str]:
-        for number in range(64):
-            name = f"tun_metadata{number}"
+        for name in _OPTIONS:
             if name not in self.keys:
                 continue
             value, mask = self.keys.bits[name]
