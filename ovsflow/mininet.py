@@ -74,21 +74,25 @@ class OvsflowSwitch(Switch):
         RUNDIR.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     @classmethod
-    def batchStartup(cls, switches: Sequence["OvsflowSwitch"]) -> bool:  # noqa: N802
-        """Waits for switches that were started together."""
+    def batchStartup(  # noqa: N802
+        cls, switches: Sequence["OvsflowSwitch"]
+    ) -> Sequence["OvsflowSwitch"]:
+        """Waits for switches that were started together; returns those that run."""
         for switch in switches:
             if switch.batch:
                 switch.wait_ready()
-        return True
+        return switches
 
     @classmethod
-    def batchShutdown(cls, switches: Sequence["OvsflowSwitch"]) -> bool:  # noqa: N802
-        """Stops switches together, so that they end at the same time."""
+    def batchShutdown(  # noqa: N802
+        cls, switches: Sequence["OvsflowSwitch"]
+    ) -> Sequence["OvsflowSwitch"]:
+        """Stops switches together, so that they end at the same time; returns them."""
         for switch in switches:
             switch.terminate_process()
         for switch in switches:
-            switch.wait_stopped()
-        return True
+            switch.stop()
+        return switches
 
     def start(self, controllers: Sequence[Any]) -> None:
         """Starts the switch with the ports that it has, and its controllers."""
