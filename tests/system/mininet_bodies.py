@@ -31,6 +31,8 @@ def name_the_controller() -> None:
     folder = Path(tempfile.mkdtemp(prefix="ovsflow-mininet-"))
     (folder / "controller").symlink_to("/usr/bin/ovs-testcontroller")
     os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+    # It makes a control socket where Open vSwitch keeps its own.
+    os.environ["OVS_RUNDIR"] = str(folder)
 
 
 def main() -> int:
