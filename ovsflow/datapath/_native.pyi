@@ -120,8 +120,9 @@ class Event:
     """Something that controllers may want to hear of.
 
     Attributes:
-        kind: `packet_in`, `flow_removed`, `flow_changed`, `table_status`, `port_error`.
-        reason: The message's reason code, in OpenFlow 1.4's numbers.
+        kind: `packet_in`, `flow_removed`, `flow_added`, `flow_modified`, `flow_deleted`,
+            `table_status`, `port_error`.
+        reason: The message's reason code, in OpenFlow 1.4's numbers; for `flow_deleted`, OFPRR_*.
         table_id: Table it came from; 255 if none.
         cookie: Cookie of the rule, or all ones.
         controller_id: Which connections a packet-in is for (0: the usual ones).
@@ -143,7 +144,8 @@ class Event:
     def encode(self, version: int, xid: int = 0, *, format: str = "standard") -> bytes:
         """The whole OpenFlow message for a session of `version` (0x01, 0x04, 0x05, 0x06).
 
-        Packets are told whole, since none is kept in a buffer.  Empty for an event that the
+        Packets are told whole, since none is kept in a buffer.  A changed flow is a reply to a
+        request for flows (OFPMP_FLOW, in 1.5 OFPMP_FLOW_DESC).  Empty for an event that the
         version has no message for.
 
         Args:
@@ -281,7 +283,8 @@ class Datapath:
         They are `fragments` (normal, drop, nx-match), `miss` (drop, controller), `packet_in_rate`
         (a second, 0 for no limit), `packet_in_burst`, `mac_aging` (seconds),
         `invalid_ttl_to_controller`, `controllers_connected`, `compat` (spec, ovs), `table_limit`,
-        `cache_entries`, `flow_monitors` (whether to tell `flow_changed`).
+        `cache_entries`, `flow_monitors` (whether to tell `flow_added`
+        and its kin).
 
         Raises `ValueError` with the setting's name when it is unknown or its value illegal.
         """

@@ -9,8 +9,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import ovsflow.openflow.codec as codec
 from ovsflow.config.switch import DescConfig
-from ovsflow.openflow.constants import PacketInReason, PortReason, RoleReason, Version
+from ovsflow.openflow.constants import (
+    MonitorEvent,
+    PacketInReason,
+    PortReason,
+    RoleReason,
+    Version,
+)
+from ovsflow.openflow.flow_stats import FlowStatsReply
 from ovsflow.openflow.port import PortDesc
 from ovsflow.switch.door import Door, Event, Port
 from ovsflow.switch.features import port_desc
@@ -26,6 +34,11 @@ EVENTS_AT_ONCE: Final = 512
 #: The cookie of a packet-in that no flow caused.
 _NO_COOKIE: Final = (1 << 64) - 1
 
+_CHANGES: Final = {
+    "flow_added": MonitorEvent.ADDED,
+    "flow_modified": MonitorEvent.MODIFIED,
+    "flow_deleted": MonitorEvent.REMOVED,
+}
 _SUBJECTS: Final = {
     "packet_in": Subject.PACKET_IN,
     "flow_removed": Subject.FLOW_REMOVED,
@@ -47,6 +60,7 @@ class Bridge:
         describe: What OFPMP_DESC tells.
         protocols: Wire versions that may be negotiated.
         misses: Where packets without a flow go, `None` for what each version says.
+        as_ovs: Whether Open vSwitch's way is taken where it differs from the specification.
         roles: Who may write.
         sessions: Those that are open, by number.
         fragments: OFPC_FRAG_* in force.
@@ -65,6 +79,7 @@ class Bridge:
         describe: DescConfig,
         protocols: tuple[int, ...],
         misses: str | None = None,
+        as_ovs: bool = False,
     ) -> None:
         """Makes a bridge without sessions.
 
@@ -76,6 +91,7 @@ class Bridge:
             protocols: Wire versions that may be negotiated.
             misses: Where packets without a flow go for everybody: `drop`, `controller`, or
                 `None` for what each session's version says.
+            as_ovs: Where the specification and Open vSwitch differ, do as the latter.
         """
         self.name = name
         self.datapath = datapath
@@ -83,6 +99,7 @@ class Bridge:
         self.describe = replace(describe, datapath=describe.datapath or name)
         self.protocols = protocols
         self.misses = misses
+        self.as_ovs = as_ovs
         self.roles = Roles()
         self.sessions: dict[int, Session] = {}
         self.fragments = 0
@@ -119,6 +136,7 @@ class Bridge:
         audience: dict[str, str | int | bool] = {"controllers_connected": bool(versions)}
         if self.misses is None:
             audience["miss"] = "controller" if Version.OF10 in versions else "drop"
+        audience["flow_monitors"] = any(s.monitors for s in self.sessions.values())
         if audience != self._audience:
             self._audience = audience
             self.datapath.configure(audience)
@@ -141,6 +159,9 @@ class Bridge:
         return True
 
     def _spread(self, event: Event) -> None:
+        change = _CHANGES.get(event.kind)
+        if change is not None:
+            self._tell_monitors(change, event)
         subject = _SUBJECTS.get(event.kind)
         if subject is None:
             return
@@ -174,6 +195,17 @@ class Bridge:
         for session in self.snoopers:
             if session.open and not session.congested:
                 session.write(messages)
+
+    def _tell_monitors(self, change: MonitorEvent, event: Event) -> None:
+        """Tells those who watch a flow that it changed."""
+        watching = [session for session in self.sessions.values() if session.monitors]
+        if not watching:
+            return
+        reply = codec.decode(event.encode(Version.OF15)).body
+        assert isinstance(reply, FlowStatsReply)
+        for flow in reply.flows:
+            for session in watching:
+                session.tell_change(change, flow, event.reason, own=event.origin == session.number)
 
     # -- What sessions and the rim tell ----------------------------------------------------------
 

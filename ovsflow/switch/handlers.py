@@ -46,6 +46,7 @@ from ovsflow.openflow.modify import FlowMod, GroupMod, PortMod
 from ovsflow.openflow.nicira import (
     FlowAge,
     FlowModTableId,
+    FlowMonitorCancel,
     SetAsyncConfig,
     SetAsyncConfig2,
     SetControllerId,
@@ -277,6 +278,12 @@ def _table_id(session: "Session", body: Body, xid: int, data: bytes) -> None:
     session.flow_mod_table_id = body.enable
 
 
+def _cancel_monitor(session: "Session", body: Body, xid: int, data: bytes) -> None:
+    assert isinstance(body, FlowMonitorCancel)
+    session.monitors.cancel(body.monitor_id)
+    session.bridge.audience_changed()
+
+
 def _tlv_table(session: "Session", body: Body, xid: int, data: bytes) -> None:
     session.send(TlvTableReply(), xid)
 
@@ -300,6 +307,7 @@ _HANDLERS: Final[dict[type[Body], _Handler]] = {
     BundleControl: _bundle_control,
     BundleAdd: _bundle_add,
     FlowAge: _ignore,
+    FlowMonitorCancel: _cancel_monitor,
     SetPacketInFormat: _packet_in_format,
     SetFlowFormat: _flow_format,
     SetControllerId: _controller_id,

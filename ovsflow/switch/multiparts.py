@@ -10,11 +10,23 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import ovsflow.openflow.codec as codec
 from ovsflow.errors import DecodeError
 from ovsflow.openflow.constants import (
+    NICIRA,
+    ONF,
     QUEUE_ALL,
     ErrorType,
+    MonitorEvent,
+    MonitorFlag,
     MultipartType,
     PortNumber,
     Version,
+)
+from ovsflow.openflow.flow_stats import FlowStatsReply, FlowStatsRequest
+from ovsflow.openflow.monitor import (
+    NXST_FLOW_MONITOR,
+    ONFST_FLOW_MONITOR,
+    FlowMonitor,
+    FlowMonitorReply,
+    FlowMonitorRequest,
 )
 from ovsflow.openflow.multipart import DescReply, DescRequest, StatsReply
 from ovsflow.openflow.port_stats import (
@@ -30,6 +42,8 @@ from ovsflow.openflow.port_stats import (
 )
 from ovsflow.openflow.wire import Body
 from ovsflow.switch.features import port_desc, software_version
+from ovsflow.switch.forwarding import messages_of
+from ovsflow.switch.monitors import flow_update, watches
 
 if TYPE_CHECKING:
     from ovsflow.switch.session import Session
@@ -46,6 +60,12 @@ _SMALLEST_OF10: Final = 12
 _SMALLEST: Final = 16
 _REQ_MORE: Final = 1
 
+#: Experimenter and type of flow monitor requests before OpenFlow 1.4.
+_MONITOR_EXTENSIONS: Final = (
+    NICIRA.to_bytes(4, "big") + NXST_FLOW_MONITOR.to_bytes(4, "big"),
+    ONF.to_bytes(4, "big") + ONFST_FLOW_MONITOR.to_bytes(4, "big"),
+)
+
 _FROM_TABLES: Final = frozenset(
     {
         MultipartType.FLOW_DESC,
@@ -59,7 +79,6 @@ _FROM_TABLES: Final = frozenset(
         MultipartType.METER_FEATURES,
         MultipartType.TABLE_FEATURES,
         MultipartType.TABLE_DESC,
-        MultipartType.FLOW_MONITOR,
         MultipartType.FLOW_STATS,
         MultipartType.BUNDLE_FEATURES,
         MultipartType.EXPERIMENTER,
@@ -80,7 +99,8 @@ def answer(session: "Session", request: bytes) -> None:
         raise DecodeError("the request is cut short", *_BAD_LEN)
     kind = int.from_bytes(request[8:10], "big")
     more = int.from_bytes(request[10:12], "big") & _REQ_MORE
-    if kind in _FROM_TABLES:
+    extension = request[smallest : smallest + 8] if kind == MultipartType.EXPERIMENTER else b""
+    if kind in _FROM_TABLES and extension not in _MONITOR_EXTENSIONS:
         if kind == MultipartType.TABLE_FEATURES and len(request) > _SMALLEST:
             session.require_write()
         if more:
@@ -116,6 +136,46 @@ def _send_parts(
     for start in range(0, max(len(items), 1), _PORTS_AT_ONCE):
         part = tuple(items[start : start + _PORTS_AT_ONCE])
         session.send(make(part, start + _PORTS_AT_ONCE < len(items)), xid)
+
+
+def _monitor(session: "Session", body: Body, xid: int) -> None:
+    assert isinstance(body, FlowMonitorRequest)
+    fresh = session.monitors.request(body.monitors)
+    session.bridge.audience_changed()
+    session.begin_dump(_initial(session, fresh, xid))
+
+
+def _initial(session: "Session", monitors: Sequence[FlowMonitor], xid: int) -> Iterator[bytes]:
+    """The flows that new monitors watch, as they are now."""
+    for monitor in monitors:
+        if not monitor.flags & MonitorFlag.INITIAL:
+            continue
+        request = FlowStatsRequest(match=monitor.match, table_id=monitor.table_id)
+        encoded = codec.encode(request, Version.OF15)
+        cursor: int | None = 0
+        while cursor is not None:
+            data, cursor = session.bridge.datapath.query(
+                Version.OF15, encoded, session.now_ns, cursor
+            )
+            for message in messages_of(data):
+                reply = codec.decode(message).body
+                if isinstance(reply, FlowStatsReply):
+                    yield _initial_part(session, monitor, reply, xid)
+    yield codec.encode(FlowMonitorReply(), session.version, xid)
+
+
+def _initial_part(
+    session: "Session", monitor: FlowMonitor, reply: FlowStatsReply, xid: int
+) -> bytes:
+    updates = [
+        flow_update(MonitorEvent.INITIAL, flow, reason=0, flags=monitor.flags)
+        for flow in reply.flows
+        if watches(monitor, flow)
+    ]
+    # One update may be a few kilobytes, so few of them go into one message.
+    parts = [tuple(updates[at : at + 16]) for at in range(0, len(updates), 16)]
+    replies = (FlowMonitorReply(part, more=True) for part in parts)
+    return b"".join(codec.encode(each, session.version, xid) for each in replies)
 
 
 def _desc(session: "Session", body: Body, xid: int) -> None:
@@ -199,4 +259,5 @@ _HANDLERS: Final[dict[type[Body], Callable[["Session", Body, int], None]]] = {
     PortStatsRequest: _port_stats,
     QueueStatsRequest: _queue_stats,
     QueueDescRequest: _queue_desc,
+    FlowMonitorRequest: _monitor,
 }

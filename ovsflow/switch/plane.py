@@ -74,6 +74,7 @@ class ControlPlane:
             datapath_id=identity,
             describe=config.describe,
             protocols=config.protocols,
+            as_ovs=config.settings.get("compat") == "ovs",
             misses=str(config.settings["miss"]) if "miss" in config.settings else None,
         )
         self.ports = Ports(self.datapath, self.bridge)

@@ -23,13 +23,16 @@ from ovsflow.openflow.constants import (
     SPOKEN,
     ErrorType,
     MessageType,
+    MonitorEvent,
     PortReason,
     Role,
     RoleReason,
     Version,
 )
 from ovsflow.openflow.failure import ErrorMessage, error_for
+from ovsflow.openflow.flow_stats import FlowStats
 from ovsflow.openflow.handshake import EchoReply, EchoRequest, Hello
+from ovsflow.openflow.monitor import FlowMonitorReply
 from ovsflow.openflow.notices import PortStatus, RoleStatus
 from ovsflow.openflow.port import PortDesc
 from ovsflow.openflow.wire import Body
@@ -40,6 +43,7 @@ from ovsflow.switch.forwarding import forward, messages_of
 from ovsflow.switch.handlers import handle
 from ovsflow.switch.intake import BrokenStreamError, Intake, Piece
 from ovsflow.switch.interest import Interest, Subject
+from ovsflow.switch.monitors import Monitors
 
 #: Messages that change tables or send packets: the datapath takes them as they are.
 TABLE_CHANGES: Final = (
@@ -72,6 +76,8 @@ class Session:
         version: Wire version, 0 until it is negotiated.
         interest: What the peer wants to hear.
         bundles: Bundles that are open.
+        monitors: Flows that the peer watches.
+        cause: Transaction id of the request that is being carried out, for monitors.
         miss_send_len: As SET_CONFIG said.
         packet_in_format: How packet-ins are to be encoded.
         controller_id: Which packet-ins are for this session (Nicira).
@@ -102,12 +108,14 @@ class Session:
         self.version = 0
         self.interest = Interest(Version.OF13, awake=False)
         self.bundles = Bundles()
+        self.monitors = Monitors(as_ovs=bridge.as_ovs)
         self.miss_send_len = 0 if service else 128
         self.packet_in_format = "standard"
         self.controller_id = 0
         self.flow_mod_table_id = False
         self.congested = False
         self.ended: str | None = None
+        self.cause: int | None = None
         self.now_ns = 0
         self.messages = 0
         self._wake = wake
@@ -177,6 +185,7 @@ class Session:
             self.ended = reason
             self._dump = None
             self.bundles.clear()
+            self.monitors.clear()
             self.bridge.leave(self.number)
             self._stir()
 
@@ -210,6 +219,18 @@ class Session:
 
     def apply(self, messages: bytes, *, atomic: bool = False) -> bytes:
         """Has the datapath apply table changes; returns the errors, encoded."""
+        if not self.monitors or atomic:
+            return self._apply(messages, atomic=atomic)
+        # Whoever watches flows is told its own changes by their transaction ids, one by one.
+        errors = b""
+        for message in messages_of(messages):
+            self.cause = int.from_bytes(message[4:8], "big")
+            errors += self._apply(message, atomic=False)
+            self.bridge.deliver()
+        self.cause = None
+        return errors
+
+    def _apply(self, messages: bytes, *, atomic: bool) -> bytes:
         errors = self.bridge.datapath.apply(
             self.version,
             messages,
@@ -240,6 +261,13 @@ class Session:
         """Sends ROLE_STATUS, which came with OpenFlow 1.4."""
         if self.version >= Version.OF14:
             self.send(RoleStatus(self.role, reason, self.bridge.roles.generation))
+
+    def tell_change(self, change: MonitorEvent, flow: FlowStats, reason: int, *, own: bool) -> None:
+        """Sends a flow monitor's update, if a monitor wants it."""
+        cause = (self.cause or 0) if own else None
+        update = self.monitors.update(change, flow, reason=reason, cause=cause)
+        if update is not None and self.open:
+            self.send(FlowMonitorReply((update,)))
 
     # -- Inside --------------------------------------------------------------------------------
 

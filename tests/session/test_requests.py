@@ -257,7 +257,7 @@ def test_events_go_to_those_whose_role_wants_them(role: Role, heard: list[str]) 
         FakeEvent("packet_in", 1),
         FakeEvent("packet_in", 2),
         FakeEvent("flow_removed", 2),
-        FakeEvent("flow_changed"),
+        FakeEvent("port_error"),
     ]
     assert bridge.deliver() is False
     assert texts(peer) == heard

@@ -105,8 +105,11 @@ def test_listener_serves_those_of_its_authority_only(
 
         async def intrude() -> None:
             far, near = await asyncio.open_connection("127.0.0.1", port, ssl=other)
-            near.write(raw(4, 0))
-            await far.readexactly(8)
+            try:
+                near.write(raw(4, 0))
+                await far.readexactly(8)
+            finally:
+                near.close()
 
         with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
             await intrude()

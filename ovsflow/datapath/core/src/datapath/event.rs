@@ -2,10 +2,13 @@
 
 use crate::openflow::Version;
 use crate::openflow::action::TableId;
-use crate::openflow::encode;
+use crate::openflow::encode::{self, Multipart};
 use crate::openflow::tell::{PacketIn, PacketInFormat as Format};
 use crate::table::{FlowEvent, Notice};
 use crate::worker::{Event, EventBody};
+
+/// OFPMP_FLOW, in OpenFlow 1.5 OFPMP_FLOW_DESC.
+const FLOW: u16 = 1;
 
 /// How a packet-in is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +22,17 @@ pub enum PacketInFormat {
 }
 
 impl Event {
-    /// `packet_in`, `flow_removed`, `flow_changed`, `table_status`, `port_error`.
+    /// `packet_in`, `flow_removed`, `flow_added`, `flow_modified`, `flow_deleted`, `table_status`,
+    /// `port_error`.
     pub fn kind(&self) -> &'static str {
         match &self.body {
             EventBody::PacketIn(_) => "packet_in",
             EventBody::Table(Notice::FlowRemoved { .. }) => "flow_removed",
-            EventBody::Table(Notice::FlowChanged { .. }) => "flow_changed",
+            EventBody::Table(Notice::FlowChanged { event, .. }) => match event {
+                FlowEvent::Added => "flow_added",
+                FlowEvent::Modified => "flow_modified",
+                FlowEvent::Deleted(_) => "flow_deleted",
+            },
             EventBody::Table(_) => "table_status",
             EventBody::PortError { .. } => "port_error",
         }
@@ -36,9 +44,8 @@ impl Event {
             EventBody::PacketIn(packet) => packet.out.reason as u8,
             EventBody::Table(Notice::FlowRemoved { reason, .. }) => *reason as u8,
             EventBody::Table(Notice::FlowChanged { event, .. }) => match event {
-                FlowEvent::Added => 0,
-                FlowEvent::Deleted(_) => 1,
-                FlowEvent::Modified => 2,
+                FlowEvent::Deleted(reason) => *reason as u8,
+                FlowEvent::Added | FlowEvent::Modified => 0,
             },
             // OFPTR_VACANCY_DOWN and OFPTR_VACANCY_UP.
             EventBody::Table(Notice::Vacancy { down: true, .. }) => 3,
@@ -79,6 +86,7 @@ impl Event {
     }
 
     /// The whole message for a session of `version`; empty for what OpenFlow has no message for.
+    /// A changed flow is told as a reply to a request for flows.
     pub fn encode(&self, version: Version, xid: u32, format: PacketInFormat) -> Vec<u8> {
         let mut out = Vec::new();
         match &self.body {
@@ -103,6 +111,14 @@ impl Event {
             EventBody::Table(Notice::FlowRemoved { reason, flow }) => {
                 let nicira = version == Version::Of10 && format != PacketInFormat::Standard;
                 encode::flow_removed(version, xid, &flow.removed(*reason), nicira, &mut out);
+            }
+            EventBody::Table(Notice::FlowChanged { flow, .. }) => {
+                let mut reply = Multipart::new(version, xid, FLOW);
+                reply.entry(|out| match version {
+                    Version::Of15 => encode::flow_description(&flow.stats(), out),
+                    _ => encode::flow_stats(version, &flow.stats(), out),
+                });
+                out = reply.finish(false);
             }
             _ => {}
         }
