@@ -6,10 +6,14 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFactory};
+use super::options::Options;
+use super::pcap::file;
 use super::queue::{QUEUE_LIMIT, Queue};
+use super::replay::{Cursor, Frames};
 use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender};
 use crate::error::DropReason;
 use crate::packet::gso::for_each_plain;
@@ -18,19 +22,24 @@ use crate::time::Now;
 
 /// The far end of a memory port.
 #[derive(Clone)]
-pub struct MemoryPort(Arc<Shared>);
+pub struct MemoryPort(Arc<Wire>);
 
-struct Shared {
+/// What joins a memory port to its far end.
+pub(super) struct Wire {
     /// Towards the switch.
     inward: Queue,
     /// What the switch sent.
     outward: Queue,
     discard: bool,
     /// Frames to repeat without end; empty for none.
-    replay: Mutex<Arc<[Box<[u8]>]>>,
+    replay: Mutex<Arc<Frames>>,
 }
 
 impl MemoryPort {
+    pub(super) fn new(wire: Arc<Wire>) -> Self {
+        Self(wire)
+    }
+
     /// Lets a packet arrive at the port; gives it back when the port's queue is full.
     pub fn inject(&self, packet: Box<Packet>) -> Result<(), Box<Packet>> {
         let mut packets = vec![packet];
@@ -64,66 +73,112 @@ impl MemoryPort {
 
     /// From now on copies of `frames` arrive over and over; none stops it.
     pub fn replay(&self, frames: Vec<Box<[u8]>>) {
-        let mut replay = self.0.replay.lock().unwrap_or_else(PoisonError::into_inner);
-        *replay = frames.into();
+        self.0
+            .set_replay(frames.iter().map(|frame| &**frame).collect());
     }
 }
 
-/// Opens a memory port.  Options: `discard` (false).
+impl Wire {
+    /// Reads the options of a wire: `discard` (false), and `replay`, a capture file to repeat.
+    pub(super) fn open(options: &mut Options<'_>) -> Result<Arc<Self>, OpenError> {
+        let discard = options.flag("discard")?.unwrap_or(false);
+        let frames = match options.text("replay") {
+            Some(path) => file::read(Path::new(path))?,
+            None => Frames::default(),
+        };
+        let wire = Self {
+            inward: Queue::new(QUEUE_LIMIT)?,
+            outward: Queue::new(QUEUE_LIMIT)?,
+            discard,
+            replay: Mutex::default(),
+        };
+        wire.set_replay(frames);
+        Ok(Arc::new(wire))
+    }
+
+    fn set_replay(&self, frames: Frames) {
+        let arrives = !frames.is_empty();
+        *self.replay.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(frames);
+        if arrives {
+            self.inward.wake();
+        }
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        self.inward.fd()
+    }
+
+    /// Appends what arrives to `batch`; `cursor` is the receiver's place in what is repeated.
+    /// Returns whether there is more.
+    pub(super) fn receive(&self, cursor: &mut Cursor, pool: &mut Pool, batch: &mut Batch) -> bool {
+        let first = batch.len();
+        let more = self.inward.pop(BATCH_SIZE, batch);
+        if batch.len() > first {
+            return more;
+        }
+        let frames = self.replay.lock();
+        let frames = frames.unwrap_or_else(PoisonError::into_inner).clone();
+        cursor.take(&frames, true, BATCH_SIZE, pool, batch);
+        !frames.is_empty()
+    }
+
+    /// Takes all of `packets`, of which `overhead` bytes each do not count.
+    pub(super) fn send(
+        &self,
+        packets: &mut Batch,
+        overhead: usize,
+        pool: &mut Pool,
+        counters: &mut PortCounters,
+    ) {
+        let bytes = |packets: &Batch| {
+            let all = packets
+                .iter()
+                .map(|packet| (packet.len() - overhead) as u64);
+            all.sum::<u64>()
+        };
+        counters.tx_packets += packets.len() as u64;
+        counters.tx_bytes += bytes(packets);
+        if !self.discard {
+            self.outward.push(packets);
+            let lost = packets.len() as u64;
+            counters.tx_packets -= lost;
+            counters.tx_bytes -= bytes(packets);
+            counters.tx_drops.add(DropReason::MemoryQueueFull, lost);
+        }
+        packets.drain(..).for_each(|packet| pool.give(packet));
+    }
+}
+
+/// Opens a memory port; its options are those of [`Wire::open`].
 pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
-    let discard = request.options.flag("discard")?.unwrap_or(false);
+    let wire = Wire::open(&mut request.options)?;
     request.options.finish()?;
-    let shared = Arc::new(Shared {
-        inward: Queue::new(QUEUE_LIMIT)?,
-        outward: Queue::new(QUEUE_LIMIT)?,
-        discard,
-        replay: Mutex::new(Arc::new([])),
-    });
     let receiver = MemoryReceiver {
         number: request.number,
-        shared: shared.clone(),
-        next: 0,
+        wire: wire.clone(),
+        cursor: Cursor::default(),
     };
     Ok(OpenPort {
         receivers: vec![Box::new(receiver)],
-        sender: Box::new(MemorySenders(shared.clone())),
+        sender: Box::new(MemorySenders(wire.clone())),
         facts: PortFacts {
             state: STATE_LIVE,
             backend: "memory".to_owned(),
             ..PortFacts::default()
         },
-        memory: Some(MemoryPort(shared)),
+        memory: Some(MemoryPort(wire)),
     })
 }
 
 struct MemoryReceiver {
     number: PortNo,
-    shared: Arc<Shared>,
-    /// Index of the frame to replay next.
-    next: usize,
-}
-
-impl MemoryReceiver {
-    fn replay(&mut self, frames: &[Box<[u8]>], pool: &mut Pool, batch: &mut Batch) {
-        for _ in 0..BATCH_SIZE {
-            self.next = if self.next + 1 < frames.len() {
-                self.next + 1
-            } else {
-                0
-            };
-            let Some(frame) = frames.get(self.next) else {
-                return;
-            };
-            let mut packet = pool.take();
-            packet.set_frame(frame);
-            batch.push(packet);
-        }
-    }
+    wire: Arc<Wire>,
+    cursor: Cursor,
 }
 
 impl Receiver for MemoryReceiver {
     fn fd(&self) -> Option<RawFd> {
-        Some(self.shared.inward.fd())
+        Some(self.wire.fd())
     }
 
     fn receive(
@@ -134,13 +189,7 @@ impl Receiver for MemoryReceiver {
         counters: &mut PortCounters,
     ) -> io::Result<bool> {
         let first = batch.len();
-        let mut more = self.shared.inward.pop(BATCH_SIZE, batch);
-        if batch.len() == first {
-            let frames = self.shared.replay.lock();
-            let frames = frames.unwrap_or_else(PoisonError::into_inner).clone();
-            more = !frames.is_empty();
-            self.replay(&frames, pool, batch);
-        }
+        let more = self.wire.receive(&mut self.cursor, pool, batch);
         for packet in batch.iter_mut().skip(first) {
             packet.in_port = self.number;
             counters.rx_packets += 1;
@@ -150,7 +199,7 @@ impl Receiver for MemoryReceiver {
     }
 }
 
-struct MemorySenders(Arc<Shared>);
+struct MemorySenders(Arc<Wire>);
 
 impl SenderFactory for MemorySenders {
     fn sender(&self) -> io::Result<Box<dyn Sender>> {
@@ -158,7 +207,7 @@ impl SenderFactory for MemorySenders {
     }
 }
 
-struct MemorySender(Arc<Shared>);
+struct MemorySender(Arc<Wire>);
 
 impl Sender for MemorySender {
     fn send(
@@ -168,25 +217,8 @@ impl Sender for MemorySender {
         pool: &mut Pool,
         counters: &mut PortCounters,
     ) {
-        let (count, bytes) = (packets.len() as u64, total_bytes(packets));
-        if !self.0.discard {
-            self.0.outward.push(packets);
-        }
-        let (lost, lost_bytes) = match self.0.discard {
-            true => (0, 0),
-            false => (packets.len() as u64, total_bytes(packets)),
-        };
-        counters.tx_packets += count - lost;
-        counters.tx_bytes += bytes - lost_bytes;
-        counters.tx_drops.add(DropReason::MemoryQueueFull, lost);
-        for packet in packets.drain(..) {
-            pool.give(packet);
-        }
+        self.0.send(packets, 0, pool, counters);
     }
-}
-
-fn total_bytes(packets: &Batch) -> u64 {
-    packets.iter().map(|packet| packet.len() as u64).sum()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod patch;
 mod pcap;
 mod queue;
 mod registry;
+mod replay;
 mod shorten;
 mod sys;
 mod system;

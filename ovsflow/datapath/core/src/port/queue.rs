@@ -35,6 +35,11 @@ impl Queue {
         self.wake.as_raw_fd()
     }
 
+    /// Wakes whoever waits on the descriptor, though no packet may be here.
+    pub(super) fn wake(&self) {
+        self.wake.raise();
+    }
+
     /// Moves packets from the front of `packets` into the queue until it is full; the
     /// packets that found no room stay.
     pub(super) fn push(&self, packets: &mut Batch) {

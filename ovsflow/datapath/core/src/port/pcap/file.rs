@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::port::replay::Frames;
 use crate::time::Now;
 
 const MAGIC_MICROSECONDS: u32 = 0xa1b2_c3d4;
@@ -23,7 +24,7 @@ const SNAP_LENGTH: u32 = 262_144;
 const MAX_FILE: u64 = 4 << 30;
 
 /// Reads all frames of a capture file, in order.
-pub(super) fn read(path: &Path) -> io::Result<Vec<Box<[u8]>>> {
+pub(in crate::port) fn read(path: &Path) -> io::Result<Frames> {
     if std::fs::metadata(path)?.len() > MAX_FILE {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));
     }
@@ -35,7 +36,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<Box<[u8]>>> {
 
 /// The frames of a capture.  A record that the end of the file cuts off is left out, as it
 /// is when a capture is still being written.
-pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Box<[u8]>>, &'static str> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Frames, &'static str> {
     let (header, mut rest) = bytes
         .split_first_chunk::<24>()
         .ok_or("no pcap file header")?;
@@ -52,7 +53,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Box<[u8]>>, &'static str> {
     if link_type != Some(LINKTYPE_ETHERNET) {
         return Err("link type is not Ethernet");
     }
-    let mut frames = Vec::new();
+    let mut frames = Frames::default();
     while let Some((record, behind)) = rest.split_first_chunk::<16>() {
         let kept = word(record, 8).map_or(0, |raw| number(raw.to_le()) as usize);
         let Some((frame, next)) = behind.split_at_checked(kept) else {
@@ -61,7 +62,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Box<[u8]>>, &'static str> {
         if kept > SNAP_LENGTH as usize {
             return Err("a record is longer than any frame");
         }
-        frames.push(frame.into());
+        frames.push(frame);
         rest = next;
     }
     Ok(frames)

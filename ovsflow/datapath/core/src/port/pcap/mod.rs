@@ -3,7 +3,7 @@
 //! The file read is held in memory.  It arrives as fast as it is asked for, or at a `rate` of
 //! packets a second, once or in a loop.
 
-mod file;
+pub(super) mod file;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::file::Writer;
 use super::fit::lose;
 use super::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFactory};
+use super::replay::{Cursor, Frames};
 use super::sys::Timer;
 use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender};
 use crate::error::DropReason;
@@ -41,7 +42,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     if read.is_none() && write.is_none() {
         return Err(OpenError::invalid("a pcap port needs option file or write"));
     }
-    let frames = read.map_or(Ok(Vec::new()), |path| file::read(Path::new(path)))?;
+    let frames = read.map_or(Ok(Frames::default()), |path| file::read(Path::new(path)))?;
     let writer = write
         .map(|path| Writer::create(Path::new(path)))
         .transpose()?;
@@ -53,7 +54,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
             start: None,
             arrived: 0,
         },
-        next: 0,
+        cursor: Cursor::default(),
         repeat,
         frames,
     };
@@ -112,10 +113,9 @@ impl Pace {
 
 struct PcapReceiver {
     number: PortNo,
-    frames: Vec<Box<[u8]>>,
+    frames: Frames,
     repeat: bool,
-    /// Index of the frame that arrives next; the end once all have.
-    next: usize,
+    cursor: Cursor,
     pace: Pace,
     timer: Timer,
 }
@@ -132,26 +132,19 @@ impl Receiver for PcapReceiver {
         batch: &mut Batch,
         counters: &mut PortCounters,
     ) -> io::Result<bool> {
-        if self.next >= self.frames.len() {
+        if self.cursor.is_at_end(&self.frames) {
             self.timer.clear();
             return Ok(false);
         }
         let (due, wait_ns) = self.pace.due(now, BATCH_SIZE);
-        for _ in 0..due {
-            let Some(frame) = self.frames.get(self.next) else {
-                break;
-            };
-            let mut packet = pool.take();
-            packet.set_frame(frame);
+        let first = batch.len();
+        self.cursor
+            .take(&self.frames, self.repeat, due, pool, batch);
+        for packet in batch.iter_mut().skip(first) {
             packet.in_port = self.number;
             counters.rx_packets += 1;
-            counters.rx_bytes += frame.len() as u64;
-            batch.push(packet);
+            counters.rx_bytes += packet.len() as u64;
             self.pace.arrived += 1;
-            self.next += 1;
-            if self.repeat && self.next == self.frames.len() {
-                self.next = 0;
-            }
         }
         if due == 0 {
             self.timer.clear();
