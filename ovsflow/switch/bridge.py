@@ -19,9 +19,12 @@ from ovsflow.openflow.constants import (
     Version,
 )
 from ovsflow.openflow.flow_stats import FlowStatsReply
+from ovsflow.openflow.notices import TableStatus
 from ovsflow.openflow.port import PortDesc
+from ovsflow.openflow.table_stats import TableDescReply, TableDescRequest
 from ovsflow.switch.door import Door, Event, Port
 from ovsflow.switch.features import port_desc
+from ovsflow.switch.forwarding import messages_of
 from ovsflow.switch.interest import Subject
 from ovsflow.switch.roles import Roles
 
@@ -42,7 +45,6 @@ _CHANGES: Final = {
 _SUBJECTS: Final = {
     "packet_in": Subject.PACKET_IN,
     "flow_removed": Subject.FLOW_REMOVED,
-    "table_status": Subject.TABLE_STATUS,
 }
 
 
@@ -162,6 +164,9 @@ class Bridge:
         change = _CHANGES.get(event.kind)
         if change is not None:
             self._tell_monitors(change, event)
+        if event.kind == "table_status":
+            self._tell_table(event)
+            return
         subject = _SUBJECTS.get(event.kind)
         if subject is None:
             return
@@ -195,6 +200,24 @@ class Bridge:
         for session in self.snoopers:
             if session.open and not session.congested:
                 session.write(messages)
+
+    def _tell_table(self, event: Event) -> None:
+        """Sends TABLE_STATUS, which came with OpenFlow 1.4, about a table's vacancy."""
+        listeners = [
+            session
+            for session in self.sessions.values()
+            if session.version >= Version.OF14 and session.hears(Subject.TABLE_STATUS, event.reason)
+        ]
+        if not listeners:
+            return
+        request = codec.encode(TableDescRequest(), Version.OF14)
+        data, _ = self.datapath.query(Version.OF14, request, 0)
+        replies = (codec.decode(message).body for message in messages_of(data))
+        tables = [t for r in replies if isinstance(r, TableDescReply) for t in r.tables]
+        for table in tables:
+            if table.table_id == event.table_id:
+                for session in listeners:
+                    session.send(TableStatus(event.reason, table))
 
     def _tell_monitors(self, change: MonitorEvent, event: Event) -> None:
         """Tells those who watch a flow that it changed."""
