@@ -7,6 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ovsflow.config.port import LOCAL_PORT
+
 # What a switch answers is JSON; each view knows the shape of its own answer.
 Answer = Any
 
@@ -56,7 +58,8 @@ def ports(console: Console, answer: Answer) -> None:
         options = ",".join(f"{key}={value}" for key, value in port["options"].items())
         kind = f"{port['kind']} {options}".strip()
         state = "down" if not port["up"] else "up" if port["link"] else "no link"
-        rows.append((port["number"], port["name"], kind, state, port["hw_addr"], port["backend"]))
+        number = "LOCAL" if port["number"] == LOCAL_PORT else port["number"]
+        rows.append((number, port["name"], kind, state, port["hw_addr"], port["backend"]))
     console.print(_table("", ("port", "name", "Kind", "State", "Address", "How"), rows))
 
 
@@ -80,7 +83,7 @@ def stats(console: Console, answer: Answer) -> None:
     columns = ("packets", "bytes", "dropped", "errors")
     titles = ["port", "name", *(f"{way} {c}" for way in ("rx", "tx") for c in columns)]
     rows = [
-        [port["number"], port["name"]]
+        ["LOCAL" if port["number"] == LOCAL_PORT else port["number"], port["name"]]
         + [port[f"{way}_{c}"] for way in ("rx", "tx") for c in columns]
         for port in answer["ports"]
     ]
