@@ -2,10 +2,10 @@
 
 use super::Datapath;
 use crate::error::OfResult;
-use crate::openflow::action::TableId;
+use crate::openflow::action::{GroupId, MeterId, TableId};
 use crate::openflow::decode::{self, Context, Query};
 use crate::openflow::encode::{self, Multipart};
-use crate::openflow::error::{UNKNOWN_GROUP, UNKNOWN_METER, encode_error};
+use crate::openflow::error::encode_error;
 use crate::openflow::tell::{
     FlowFilter, GroupDesc, GroupFeatures, MeterConfig, MeterFeatures, TableFeatures,
 };
@@ -87,7 +87,7 @@ impl Datapath {
             Query::Table | Query::TableFeatures { .. } | Query::TableDesc => {
                 tables(pipeline, query, version, &mut reply);
             }
-            _ => groups_and_meters(pipeline, query, version, now, &mut reply)?,
+            _ => groups(pipeline, query, version, now, &mut reply)?,
         }
         Ok((reply.finish(next.is_some()), next))
     }
@@ -152,27 +152,25 @@ fn tables(pipeline: &Pipeline, query: &Query, version: Version, reply: &mut Mult
     }
 }
 
-fn groups_and_meters(
+fn groups(
     pipeline: &Pipeline,
     query: &Query,
     version: Version,
     now: Now,
     reply: &mut Multipart,
 ) -> OfResult<()> {
+    let of = |wanted: Option<GroupId>| {
+        let all = pipeline.groups();
+        all.filter(move |group| wanted.is_none_or(|id| id == group.id))
+    };
     match query {
         Query::Group(wanted) => {
-            let all = pipeline
-                .groups()
-                .filter(|g| wanted.is_none_or(|id| id == g.id));
-            for stats in all.filter_map(|group| pipeline.group_stats(group.id, now)) {
+            for stats in of(*wanted).filter_map(|group| pipeline.group_stats(group.id, now)) {
                 reply.entry(|out| encode::group_stats(&stats, out));
             }
         }
         Query::GroupDesc(wanted) => {
-            let all = pipeline
-                .groups()
-                .filter(|g| wanted.is_none_or(|id| id == g.id));
-            for group in all {
+            for group in of(*wanted) {
                 let desc = GroupDesc {
                     group: group.id,
                     kind: group.kind,
@@ -183,33 +181,39 @@ fn groups_and_meters(
             }
         }
         Query::GroupFeatures => {
-            let max_groups = MAX_GROUPS as u32;
-            let features = GroupFeatures { max_groups };
+            let features = GroupFeatures {
+                max_groups: MAX_GROUPS as u32,
+            };
             reply.entry(|out| encode::group_features(&features, out));
         }
+        _ => return meters(pipeline, query, version, now, reply),
+    }
+    Ok(())
+}
+
+fn meters(
+    pipeline: &Pipeline,
+    query: &Query,
+    version: Version,
+    now: Now,
+    reply: &mut Multipart,
+) -> OfResult<()> {
+    let of = |wanted: Option<MeterId>| {
+        let is_missing = |id: MeterId| pipeline.meter(id).is_none();
+        if wanted.is_some_and(is_missing) {
+            return Err(error::UNKNOWN_METER);
+        }
+        let all = pipeline.meters();
+        Ok(all.filter(move |meter| wanted.is_none_or(|id| id == meter.id)))
+    };
+    match query {
         Query::Meter(wanted) => {
-            if let Some(id) = wanted
-                && pipeline.meter(*id).is_none()
-            {
-                return Err(UNKNOWN_METER);
-            }
-            let all = pipeline
-                .meters()
-                .filter(|m| wanted.is_none_or(|id| id == m.id));
-            for stats in all.filter_map(|meter| pipeline.meter_stats(meter.id, now)) {
+            for stats in of(*wanted)?.filter_map(|meter| pipeline.meter_stats(meter.id, now)) {
                 reply.entry(|out| encode::meter_stats(&stats, out));
             }
         }
         Query::MeterConfig(wanted) => {
-            if let Some(id) = wanted
-                && pipeline.meter(*id).is_none()
-            {
-                return Err(UNKNOWN_METER);
-            }
-            let all = pipeline
-                .meters()
-                .filter(|m| wanted.is_none_or(|id| id == m.id));
-            for meter in all {
+            for meter in of(*wanted)? {
                 let config = MeterConfig {
                     meter: meter.id,
                     flags: meter.flags,
@@ -228,7 +232,7 @@ fn groups_and_meters(
             };
             reply.entry(|out| encode::meter_features(version, &features, out));
         }
-        _ => return Err(UNKNOWN_GROUP),
+        _ => return Err(error::BAD_MULTIPART),
     }
     Ok(())
 }
