@@ -37,6 +37,13 @@ impl Filter {
         }
     }
 
+    /// Whether a packet with this identifier, from `remote`, to `local` is accepted.
+    pub(super) fn accepts(&self, key: u32, remote: TunnelAddress, local: TunnelAddress) -> bool {
+        self.key.is_none_or(|mine| mine == key)
+            && self.remote.is_none_or(|mine| mine == remote)
+            && self.local.is_none_or(|mine| mine == local)
+    }
+
     /// Place in the order of classes, 0 to 11.
     fn class(&self) -> usize {
         let local = match (self.local, self.local_flow) {
@@ -182,11 +189,7 @@ mod tests {
             }
             let (key, remote, local) = packet;
             let (remote, local) = (TunnelAddress::V4(remote), TunnelAddress::V4(local));
-            let accepts = |f: &&Filter| {
-                f.key.is_none_or(|k| k == key)
-                    && f.remote.is_none_or(|r| r == remote)
-                    && f.local.is_none_or(|l| l == local)
-            };
+            let accepts = |filter: &&Filter| filter.accepts(key, remote, local);
             let expected = all.iter().filter(accepts).min_by_key(|f| f.class());
             prop_assert_eq!(demux.lookup(key, remote, local), expected);
         }

@@ -13,6 +13,7 @@
 //! | `plan`, `path` | what an outer header shall say, and how long a packet may be |
 //! | `sockets`, `send` | packets -> datagrams |
 //! | `train`, `uplink` | super-frames -> datagrams, in one of two ways |
+//! | `wire` | the same on a wire of memory, outer headers and all |
 //! | `inner` | facts of the packet inside |
 
 mod demux;
@@ -25,6 +26,7 @@ mod send;
 mod sockets;
 mod train;
 mod uplink;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -40,32 +42,39 @@ use super::OpenError;
 use super::open::{OpenPort, PortFacts, Request, STATE_LIVE};
 use crate::packet::TunnelConfig;
 
-/// How super-frames are sent.
+/// How outer packets come and go; the first three differ in how super-frames are sent.
 enum Backend {
     /// The best way that the host offers.
     Auto,
     Udp,
     Tap,
+    Memory,
 }
 
 /// Opens a tunnel port; its options are those of [`TunnelConfig`], and `backend`.
 pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let config = Arc::new(TunnelConfig::parse(&mut request.options)?);
-    let backend = request
-        .options
-        .parse("backend", "auto, udp or tap", |text| match text {
-            "auto" => Some(Backend::Auto),
-            "udp" => Some(Backend::Udp),
-            "tap" => Some(Backend::Tap),
-            _ => None,
-        })?;
+    let backend =
+        request
+            .options
+            .parse("backend", "auto, udp, tap or memory", |text| match text {
+                "auto" => Some(Backend::Auto),
+                "udp" => Some(Backend::Udp),
+                "tap" => Some(Backend::Tap),
+                "memory" => Some(Backend::Memory),
+                _ => None,
+            })?;
+    let backend = backend.unwrap_or(Backend::Auto);
+    if matches!(backend, Backend::Memory) {
+        return wire::open(request, config);
+    }
     request.options.finish()?;
     let sockets = SendSockets::share(&config)?;
-    let uplink = match backend.unwrap_or(Backend::Auto) {
+    let uplink = match backend {
         Backend::Tap => Some(Uplink::open(&config, &sockets)?),
         // A host that cannot have one does without.
         Backend::Auto => Uplink::open(&config, &sockets).ok(),
-        Backend::Udp => None,
+        Backend::Udp | Backend::Memory => None,
     };
     let membership = Endpoint::join(request.number, &config)?;
     let families = match sockets.v6 {

@@ -3,10 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::inner;
+use super::inner::Inner;
 use super::sockets::PORTS;
 use crate::error::DropReason;
-use crate::packet::layers::Layers;
 use crate::packet::vxlan::{self, HEADER_LEN, Header, Policy};
 use crate::packet::{DEFAULT_TTL, Inherit, Packet, Tunnel, TunnelAddress, TunnelConfig};
 use crate::port::sys::{Address, Control};
@@ -46,13 +45,12 @@ impl Plan {
             TunnelAddress::V6(bits) if bits != 0 => IpAddr::V6(Ipv6Addr::from_bits(bits)),
             _ => return Err(DropReason::TunnelNoDestination),
         };
-        let layers = Layers::parse(packet);
+        let inner = Inner::new(packet);
         let mut control = Control::default();
         let source = push_source(&mut control, &tunnel);
-        let tos = outer_tos(packet.bytes(), &layers, &tunnel, config);
-        let ttl = outer_ttl(packet.bytes(), &layers, &tunnel, config);
+        let tos = outer_tos(&inner, &tunnel, config);
+        let ttl = outer_ttl(&inner, &tunnel, config);
         push_tos_and_ttl(&mut control, destination.is_ipv6(), tos, ttl);
-        let hash = inner::flow_hash(packet.bytes(), &layers);
         Ok(Self {
             to: Address::new(destination, config.dst_port),
             destination,
@@ -63,12 +61,13 @@ impl Plan {
             source,
             tos,
             ttl,
-            port: ((u64::from(hash) * PORTS as u64) >> 32) as usize,
+            port: ((u64::from(inner.hash) * PORTS as u64) >> 32) as usize,
         })
     }
 }
 
-fn header(tunnel: &Tunnel, gbp: bool) -> [u8; HEADER_LEN] {
+/// The VXLAN header.
+pub(super) fn header(tunnel: &Tunnel, gbp: bool) -> [u8; HEADER_LEN] {
     let policy = Policy {
         id: tunnel.gbp_id,
         flags: tunnel.gbp_flags,
@@ -102,21 +101,20 @@ fn push_source(control: &mut Control, tunnel: &Tunnel) -> Option<IpAddr> {
 }
 
 /// The outer TOS: DSCP from flow or configuration, ECN from the packet inside.
-fn outer_tos(frame: &[u8], layers: &Layers, tunnel: &Tunnel, config: &TunnelConfig) -> u8 {
-    let inner = vxlan::inner_tos(frame, layers);
+pub(super) fn outer_tos(inner: &Inner, tunnel: &Tunnel, config: &TunnelConfig) -> u8 {
     let dscp = match (tunnel.tos & DSCP, config.tos) {
         (0, Inherit::Fixed(tos)) => tos,
-        (0, Inherit::Inner) => inner.unwrap_or(0) & DSCP,
+        (0, Inherit::Inner) => inner.tos.unwrap_or(0) & DSCP,
         (dscp, _) => dscp,
     };
-    dscp | inner.map_or(0, vxlan::outer_ecn)
+    dscp | inner.tos.map_or(0, vxlan::outer_ecn)
 }
 
-fn outer_ttl(frame: &[u8], layers: &Layers, tunnel: &Tunnel, config: &TunnelConfig) -> u8 {
+pub(super) fn outer_ttl(inner: &Inner, tunnel: &Tunnel, config: &TunnelConfig) -> u8 {
     match (tunnel.ttl, config.ttl) {
         (0, Inherit::Fixed(ttl)) => ttl,
         // A packet that must not be forwarded again must still reach the tunnel's end.
-        (0, Inherit::Inner) => inner::ttl(frame, layers).unwrap_or(DEFAULT_TTL).max(1),
+        (0, Inherit::Inner) => inner.ttl.unwrap_or(DEFAULT_TTL).max(1),
         (ttl, _) => ttl,
     }
 }

@@ -4,6 +4,7 @@
 
 mod kernel;
 mod super_frames;
+mod wire;
 
 use std::net::UdpSocket;
 
