@@ -97,8 +97,8 @@ async def _serve(switch: Switch) -> None:
         name, dpid = plane.config.name, plane.bridge.datapath_id
         log.info("%s: datapath id %016x", name, dpid)
         for port in switch.ports():
-            number = "LOCAL" if port.number == LOCAL_PORT else port.number
-            log.info("%s: port %s is %s (%s)", name, number, port.name, port.kind)
+            shown = "LOCAL" if port.number == LOCAL_PORT else port.number
+            log.info("%s: port %s is %s (%s)", name, shown, port.name, port.kind)
         for target in switch.listening():
             log.info("%s: listens on %s", name, target)
         notify("READY=1")
