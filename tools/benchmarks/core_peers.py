@@ -3,7 +3,7 @@
 Open vSwitch runs in its DPDK build: net_pcap with `infinite_rx=1` in, net_null with
 `no-rx=1` out (polled as a source too, net_null would halve the result), 2 MiB pages, one
 forwarding thread on the second core.  ovsflow runs with its `pcap` port in and a `memory` port
-out, one worker on the same core.  Both are asked over OpenFlow how many packets port 2 sent.
+out, one worker that the host may put on either core.  Both are asked over OpenFlow how many packets port 2 sent.
 """
 
 import re
@@ -58,7 +58,6 @@ def ovsflow(lab: Lab, capture: Path) -> Core:
         node,
         "br0",
         *("--port", f"in=1:pcap,file={capture},loop=true", "--port", "out=2:memory,discard=true"),
-        *("--worker-cores", str(FORWARDING_CORE)),
     )
     return Core(node, f"unix:{node.rundir}/br0.mgmt")
 
