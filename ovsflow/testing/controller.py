@@ -62,18 +62,27 @@ class Controller:
         try:
             from os_ken.base.app_manager import AppManager, OSKenApp
             from os_ken.controller.ofp_handler import OFPHandler
+            from os_ken.ofproto import ofproto_protocol
         except ImportError as error:
             raise HostError("controllers need os-ken: pip install 'ovsflow[controller]'") from error
         self._manager = AppManager.get_instance()
         self.datapaths: list[Any] = []
         self._threads: list[threading.Thread] = []
-        self._handler = self._manager.instantiate(OFPHandler)
-        # Only the base's start: OFPHandler's own would open a TCP port.
-        OSKenApp.start(self._handler)
+        # os-ken narrows this set for good to what an application speaks.
+        self._versions = ofproto_protocol.ProtocolDesc().supported_ofp_version
+        self._all_versions = set(self._versions)
+        handler = self._manager.instantiate(OFPHandler)
+        for cls in applications:
+            self._manager.contexts_cls.update(cls.context_iteritems())
+        settings.update(self._manager.create_contexts())
         apps = [self._manager.instantiate(cls, **settings) for cls in applications]
-        for app in apps:
-            app.start()
-        self.app = apps[0] if apps else None
+        for app in self._manager.applications.values():
+            if app is handler:
+                # Only the base's start: its own would open a TCP port.
+                OSKenApp.start(app)
+            else:
+                app.start()
+        self.app: Any = apps[0] if apps else None
 
     def connect(self, switch: Switch) -> None:
         """Connects a switch; when it returns, the handshake is done on both sides.
@@ -115,6 +124,8 @@ class Controller:
         for datapath in self.datapaths:
             datapath.socket.close()
         self._manager.close()
+        self._manager.contexts_cls.clear()
+        self._versions.update(self._all_versions)
 
     def __enter__(self) -> Self:
         """The controller itself."""
