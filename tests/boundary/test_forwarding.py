@@ -210,6 +210,14 @@ def test_drops_are_counted_by_reason() -> None:
     assert bench.drops() == {"malformed": 1}
 
 
+def test_a_lost_copy_is_counted_though_others_arrive() -> None:
+    bench = Bench()
+    bench.flows("actions=77,2,1,clone(78),3,1")
+    for count in (1, 2):
+        assert bench.ports_of(1, frame(ETH / TCP4)) == [2, 3]
+        assert bench.drops() == {"no_such_port": 2 * count, "output_to_ingress": 2 * count}
+
+
 def test_port_config_is_obeyed() -> None:
     bench = Bench()
     bench.flows("actions=2,flood,controller")

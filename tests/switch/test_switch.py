@@ -296,12 +296,17 @@ def test_an_idle_switch_does_not_wake_up(tmp_path: Path, workers: int) -> None:
     with Switch("t7", ports=["p1:memory"], workers=workers, rundir=tmp_path) as switch:
         switch.add_flow("in_port=1,actions=drop")
         control = {t.native_id for t in threading.enumerate() if t.name == "ovsflow-t7"}
-        ours = [
-            thread
-            for thread in Path("/proc/self/task").iterdir()
-            if int(thread.name) in control or "t7" in (thread / "comm").read_text()
-        ]
-        assert len(ours) == 1 + workers
+
+        def threads() -> list[Path]:
+            """The switch's threads; a worker gives itself its name once it runs."""
+            return [
+                thread
+                for thread in Path("/proc/self/task").iterdir()
+                if int(thread.name) in control or "t7" in (thread / "comm").read_text()
+            ]
+
+        eventually(lambda: len(threads()) == 1 + workers, "the threads")
+        ours = threads()
 
         def switches() -> int:
             """Times the switch's threads gave up the processor of their own will."""

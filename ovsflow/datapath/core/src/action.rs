@@ -25,6 +25,8 @@ pub enum DpAction {
     OutputTruncated { port: PortNo, max_len: u32 },
     /// Hands a copy to the control plane.
     Controller(Arc<ControllerOut>),
+    /// Counts a copy that is lost, and goes on.
+    Lost(crate::error::DropReason),
     /// Counts a lost packet and ends the list.
     Drop(crate::error::DropReason),
     /// Writes header bits.

@@ -178,6 +178,7 @@ fn describe(action: &DpAction) -> String {
         }
         DpAction::Controller(out) => format!("controller({:?})", out.reason),
         DpAction::Drop(reason) => format!("drop({})", reason.name()),
+        DpAction::Lost(reason) => format!("lost({})", reason.name()),
         DpAction::Clone(list) => format!("clone({})", describe_all(list)),
         DpAction::Select(select) => {
             let buckets = select.buckets.iter();

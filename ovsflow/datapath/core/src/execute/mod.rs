@@ -52,6 +52,9 @@ pub trait Sink {
     /// Counts a lost packet and takes its buffer back.
     fn drop(&mut self, reason: DropReason, packet: Box<Packet>);
 
+    /// Counts a copy that nobody got.
+    fn lose_copy(&mut self, reason: DropReason);
+
     /// Runs a packet past a meter; a super-frame counts as its segments.
     fn meter(&mut self, meter: MeterId, packet: &Packet) -> MeterVerdict;
 
@@ -206,6 +209,10 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
         }
         match action {
             DpAction::Drop(reason) => return sink.drop(*reason, packet),
+            DpAction::Lost(reason) => {
+                delivered = true;
+                sink.lose_copy(*reason);
+            }
             DpAction::SetQueue(queue) => packet.queue = *queue,
             DpAction::CountBucket { group, bucket } => {
                 sink.count_bucket(*group, *bucket, &packet);

@@ -81,11 +81,29 @@ impl Emitter {
             let moved = last.iter().map(|action| moved_by(action, offset));
             self.actions.extend(moved);
         }
+        self.settle_losses();
         if !self.actions.iter().any(delivers) {
             self.actions
                 .push(DpAction::Drop(lost.unwrap_or(DropReason::NoOutput)));
         }
         self.actions
+    }
+
+    /// Sees to it that a lost copy is not the last: the packet itself goes to somebody who takes it,
+    /// or it is what is lost.
+    fn settle_losses(&mut self) {
+        let taken = |action: &DpAction| delivers(action) && !is_loss(action);
+        let Some(last) = self.actions.iter().rposition(taken) else {
+            if let Some(DpAction::Lost(reason)) = self.actions.last() {
+                let dropped = DpAction::Drop(*reason);
+                self.actions.pop();
+                self.actions.push(dropped);
+            }
+            return;
+        };
+        if last + 1 < self.actions.len() && self.actions[last + 1..].iter().all(is_loss) {
+            self.actions[last..].rotate_left(1);
+        }
     }
 
     /// Drops header changes at the end, which nobody can see.
@@ -282,6 +300,10 @@ impl Emitter {
     }
 }
 
+const fn is_loss(action: &DpAction) -> bool {
+    matches!(action, DpAction::Lost(_))
+}
+
 /// Whether an action hands the packet, or a copy, to somebody.
 fn delivers(action: &DpAction) -> bool {
     match action {
@@ -290,6 +312,7 @@ fn delivers(action: &DpAction) -> bool {
         | DpAction::OutputTruncated { .. }
         | DpAction::Controller(_)
         | DpAction::Drop(_)
+        | DpAction::Lost(_)
         | DpAction::Select(_)
         | DpAction::Recirculate(_) => true,
         DpAction::Clone(list) => list.iter().any(delivers),
@@ -308,6 +331,7 @@ fn leaves_packet(action: &DpAction) -> bool {
             | DpAction::OutputTunnel { .. }
             | DpAction::OutputTruncated { .. }
             | DpAction::Controller(_)
+            | DpAction::Lost(_)
             | DpAction::Clone(_)
             | DpAction::Select(_)
             | DpAction::IfLarger { .. }

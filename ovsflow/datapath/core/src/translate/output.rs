@@ -58,7 +58,7 @@ impl<O: Observer> Walk<'_, O> {
                 number.0,
                 reason.describe()
             ));
-            self.lost.get_or_insert(reason);
+            self.emitter.push(DpAction::Lost(reason));
         }
     }
 
@@ -234,7 +234,8 @@ impl<O: Observer> Walk<'_, O> {
     ) -> Option<ControllerOut> {
         let in_port = self.context.pipeline.ports().port(self.in_port());
         if in_port.is_some_and(|port| port.config & port_config::NO_PACKET_IN != 0) {
-            self.lost.get_or_insert(DropReason::PortNoPacketIn);
+            self.emitter
+                .push(DpAction::Lost(DropReason::PortNoPacketIn));
             return None;
         }
         let (metadata, written) = self.metadata();

@@ -197,6 +197,10 @@ impl Sink for Outlet {
         self.lose(reason, packet);
     }
 
+    fn lose_copy(&mut self, reason: DropReason) {
+        self.drops.add(reason, 1);
+    }
+
     fn meter(&mut self, meter: MeterId, packet: &Packet) -> MeterVerdict {
         let Some(meter) = self.meters.get(&meter) else {
             return MeterVerdict::Pass;

@@ -57,6 +57,10 @@ impl Sink for Recorder {
         self.pool.0.give(packet);
     }
 
+    fn lose_copy(&mut self, reason: DropReason) {
+        self.drops.push(reason);
+    }
+
     fn meter(&mut self, meter: MeterId, _: &Packet) -> MeterVerdict {
         match meter.0 {
             1 => MeterVerdict::Pass,
