@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 #: Longest line; a frame to trace has at most 64 KiB, in hexadecimal twice that.
 LINE_BYTES: Final = 1 << 20
 
+CLOSING_TURNS = 8
+
 
 class Control:
     """Answers commands about one switch."""
@@ -43,12 +45,16 @@ class Control:
         finally:
             os.umask(before)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stops listening and closes what is open."""
         if self._server is not None:
             self._server.close()
-        for writer in tuple(self._writers):
-            writer.close()
+        # A connection that was just accepted takes some turns of the loop until it is ours to
+        # close, and a closed one some until its socket is gone.
+        for _ in range(CLOSING_TURNS):
+            for writer in tuple(self._writers):
+                writer.close()
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)

@@ -223,7 +223,7 @@ class Switch:
         finally:
             self._loop = None
             if control is not None:
-                control.stop()
+                await control.stop()
             await plane.stop()
 
     # -- Ports -----------------------------------------------------------------------------------
