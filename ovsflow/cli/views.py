@@ -13,10 +13,14 @@ from ovsflow.config.port import LOCAL_PORT
 Answer = Any
 
 
+#: Columns that are not numbers, among those that begin with a small letter.
+_TEXTS = ("name", "what", "reason")
+
+
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        numeric = column[:1].islower() and column not in ("state", "kind", "name", "backend")
+        numeric = column[:1].islower() and column not in _TEXTS
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
