@@ -37,6 +37,14 @@ impl Plan {
         (usize::from(self.is_v6) * PORTS + self.port) as u8
     }
 
+    /// Whether two packets' outer headers are the same but for what their lengths decide.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        self.destination == other.destination
+            && self.header == other.header
+            && self.source == other.source
+            && (self.tos, self.ttl) == (other.tos, other.ttl)
+    }
+
     /// Plans for a packet whose tunnel metadata is already the port's.
     pub(super) fn new(packet: &Packet, config: &TunnelConfig) -> Result<Self, DropReason> {
         let tunnel = packet.tunnel.ok_or(DropReason::TunnelNoDestination)?;

@@ -4,7 +4,8 @@
 //!
 //! 1. one frame;
 //! 2. a train: datagrams of equal length (the last may be shorter) that the kernel handed over as
-//!    one, with their length beside it.  If it is one TCP or UDP flow it becomes a super-frame;
+//!    one, with their length beside it.  If it is one flow of TCP, or of long UDP datagrams, it becomes a
+//!    super-frame;
 //! 3. a tunnel's super-frame with TCP inside, from a peer that leaves segmentation to a device
 //!    which was never met;
 //! 4. the same with UDP inside, with the length of the *inner* segments beside it.
@@ -31,6 +32,9 @@ use crate::time::Now;
 
 /// A TCP datagram longer than this with its checksum left open can only be a super-frame.
 const PLAIN_DATAGRAM: usize = 1500;
+
+/// Datagrams of a train that are worth putting together again.
+const LONG_DATAGRAM: usize = 700;
 
 /// IP datagram that the segments of a super-frame of unknown segment size are cut to: what an
 /// underlay of 1500 bytes leaves over to a VXLAN over IPv6.
@@ -151,8 +155,10 @@ impl Arrivals<'_> {
         if layers.end as usize + HEADER_LEN > stride {
             return self.frame(packet, &outer, u16::try_from(stride).ok(), pool);
         }
+        // Small datagrams stay what they are: their number is what people count.
+        let merges = layers.l4_kind == L4::Tcp || stride >= LONG_DATAGRAM;
         match Header::parse(packet.bytes(), self.gbp) {
-            Ok(header) if merge_train(&mut packet, HEADER_LEN, stride) => {
+            Ok(header) if merges && merge_train(&mut packet, HEADER_LEN, stride) => {
                 self.admit(packet, &header, &outer, pool);
             }
             _ => self.split(packet, &outer, stride, pool),
@@ -168,9 +174,11 @@ impl Arrivals<'_> {
             self.frame(packet, outer, None, pool);
         }
         pool.give(train);
-        let mut frames: Batch = self.waiting.drain(first..).collect();
-        gso::coalesce(&mut frames, pool);
-        self.waiting.extend(frames);
+        if stride >= LONG_DATAGRAM {
+            let mut frames: Batch = self.waiting.drain(first..).collect();
+            gso::coalesce(&mut frames, pool);
+            self.waiting.extend(frames);
+        }
     }
 
     /// Takes one datagram with one inner frame, which may be a super-frame: of UDP if the kernel

@@ -2,7 +2,8 @@
 //! and knows the path's MTU.
 //!
 //! A batch is ordered by source port (an inner flow has one), and single datagrams of a port go
-//! out in one system call.  Super-frames go out by the first of the ways in [`Trains`] that can
+//! out in one system call; many of one length to one end point go through the kernel as one
+//! long datagram that is cut at the device.  Super-frames go out by the first of the ways in [`Trains`] that can
 //! take them.
 
 use std::io::{self, IoSlice};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use super::path::Paths;
 use super::plan::Plan;
 use super::sockets::SendSockets;
-use super::train::UdpTrains;
+use super::train::{TRAIN_BYTES, UDP_SEGMENT, UdpTrains};
 use super::uplink::Uplink;
 use crate::error::DropReason;
 use crate::packet::gso::complete_checksum;
@@ -22,6 +23,9 @@ use crate::port::shorten::{Room, shorten};
 use crate::port::sys::{Outgoing, Socket, send_messages};
 use crate::port::{BATCH_SIZE, Batch, PortCounters, Sender, SenderFactory};
 use crate::time::Now;
+
+/// Fewest datagrams that are bundled.  Few go by themselves, as people watching a wire expect.
+const BUNDLE_LEAST: usize = 8;
 
 /// A way to send super-frames.
 pub(super) trait Trains: Send {
@@ -57,6 +61,7 @@ impl SenderFactory for TunnelSenders {
             sockets: self.sockets.clone(),
             trains,
             paths: Paths::default(),
+            bundles: self.config.csum != Some(false),
             plans: Vec::with_capacity(BATCH_SIZE),
             order: Vec::with_capacity(BATCH_SIZE),
         }))
@@ -68,6 +73,9 @@ struct TunnelSender {
     config: Arc<TunnelConfig>,
     sockets: Arc<SendSockets>,
     trains: Vec<Box<dyn Trains>>,
+    /// Whether datagrams may be bundled: the kernel wants a checksum for that, and a device that
+    /// can cut them.
+    bundles: bool,
     paths: Paths,
     /// How each packet of a batch is to go out; `None` for one that is lost.
     plans: Vec<Option<Plan>>,
@@ -151,8 +159,83 @@ impl TunnelSender {
         Ok(plan)
     }
 
-    /// Sends single datagrams that share a socket.
+    /// Sends single datagrams that share a socket; those that follow one another to one end point
+    /// and are of one length go as a bundle, when there are many.
     fn send_plain(
+        &mut self,
+        packets: &mut [Box<Packet>],
+        plans: &[Option<Plan>],
+        run: &[Place],
+        counters: &mut PortCounters,
+    ) {
+        let mut single = 0;
+        let mut at = 0;
+        let alike = |a: &Place, b: &Place| {
+            let [a, b] = [a, b].map(|place| usize::from(place.1));
+            match (plans.get(a), plans.get(b)) {
+                (Some(Some(first)), Some(Some(second))) => {
+                    first.is_alike(second) && packets[a].len() == packets[b].len()
+                }
+                _ => false,
+            }
+        };
+        let groups: Vec<_> = run.chunk_by(alike).map(<[Place]>::len).collect();
+        for len in groups {
+            if self.bundles && len >= BUNDLE_LEAST {
+                self.send_single(packets, plans, &run[single..at], counters);
+                self.send_bundle(packets, plans, &run[at..at + len], counters);
+                single = at + len;
+            }
+            at += len;
+        }
+        self.send_single(packets, plans, &run[single..], counters);
+    }
+
+    /// Sends equal datagrams to one end point as few long ones, which the kernel cuts.
+    fn send_bundle(
+        &mut self,
+        packets: &mut [Box<Packet>],
+        plans: &[Option<Plan>],
+        group: &[Place],
+        counters: &mut PortCounters,
+    ) {
+        let index = |place: &Place| usize::from(place.1);
+        let Some(Some(plan)) = group.first().and_then(|place| plans.get(index(place))) else {
+            return;
+        };
+        let len = packets[index(&group[0])].len();
+        for part in group.chunks((TRAIN_BYTES / len).max(1)) {
+            let mut slices = [IoSlice::new(&[]); BATCH_SIZE];
+            for (slice, place) in slices.iter_mut().zip(part) {
+                *slice = IoSlice::new(packets[index(place)].bytes());
+            }
+            let mut control = plan.control;
+            let segment = len as u16;
+            control.push(libc::IPPROTO_UDP, UDP_SEGMENT, &segment.to_ne_bytes());
+            let message = Outgoing {
+                slices: &slices[..part.len()],
+                to: plan.to.as_bytes(),
+                control: Some(&control),
+            };
+            let socket = self.sockets.family(plan.is_v6);
+            let socket = socket.and_then(|family| family.train.get(plan.port));
+            match socket.map(|socket| send_messages(socket, &[message])) {
+                Some(Ok(_)) => {
+                    counters.tx_packets += part.len() as u64;
+                    counters.tx_bytes += (part.len() * (len - HEADER_LEN)) as u64;
+                }
+                refused => {
+                    let errno = refused.and_then(|sent| sent.err()?.raw_os_error());
+                    // No offload here, and none next time; all else is told one by one.
+                    self.bundles &= errno != Some(libc::EIO);
+                    self.send_single(packets, plans, part, counters);
+                }
+            }
+        }
+    }
+
+    /// Sends single datagrams that share a socket, each by itself.
+    fn send_single(
         &mut self,
         packets: &mut [Box<Packet>],
         plans: &[Option<Plan>],
@@ -162,9 +245,8 @@ impl TunnelSender {
         let planned = |place: &Place| plans.get(usize::from(place.1))?.as_ref();
         let first = run.first().and_then(planned);
         let Some(socket) = first.and_then(|first| self.sockets.plain(first)) else {
-            return run
-                .iter()
-                .for_each(|_| lose(DropReason::TunnelNoRoute, counters));
+            let none = DropReason::TunnelNoRoute;
+            return run.iter().for_each(|_| lose(none, counters));
         };
         let mut slices = [[IoSlice::new(&[])]; BATCH_SIZE];
         let mut messages = [Outgoing::default(); BATCH_SIZE];

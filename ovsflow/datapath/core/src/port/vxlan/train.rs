@@ -18,13 +18,13 @@ use crate::packet::{Packet, TunnelConfig};
 use crate::port::sys::{Outgoing, Socket, send_messages};
 
 /// Bytes of a datagram that the kernel is to cut.  More would be cut before the device sees it.
-const TRAIN_BYTES: usize = 65_000;
+pub(super) const TRAIN_BYTES: usize = 65_000;
 
 /// Segments that the kernel takes in one datagram.
 const TRAIN_SEGMENTS: usize = 128;
 
 /// UDP_SEGMENT; the installed headers may be older than the kernel.
-const UDP_SEGMENT: i32 = 103;
+pub(super) const UDP_SEGMENT: i32 = 103;
 
 /// Sends trains through a port's sockets.
 pub(super) struct UdpTrains {

@@ -4,8 +4,9 @@ use super::{FAR, FAR_V6, NEAR, plain, super_frame, tcp_frame, to, tunnelled, two
 use crate::error::DropReason;
 use crate::packet::layers::Layers;
 use crate::packet::{Packet, Tunnel, TunnelAddress};
-use crate::port::lab::{in_namespace, ip, open_with, refused, send, wait_and_receive};
+use crate::port::lab::{in_namespace, ip, open_with, pool, refused, send, wait_and_receive};
 use crate::port::{OpenPort, PortCounters};
+use crate::time::Now;
 
 #[test]
 fn test_super_frames_arrive_as_the_same_segments() {
@@ -196,6 +197,51 @@ fn test_uplink_is_left_where_the_host_does_not_forward() {
         for _ in 0..2 {
             let sent = super_frame(30_000, 1378);
             payload_arrives(&near, &mut far, &sent, TunnelAddress::V4(FAR));
+        }
+    });
+}
+
+/// UDP datagrams of one length, each with a payload of its own.
+fn udp_frame(number: u8, payload: usize) -> Packet {
+    let mut packet = tcp_frame(0, payload);
+    let frame = packet.bytes_mut();
+    frame[23] = 17;
+    frame[38..42].copy_from_slice(&[((28 + payload) >> 8) as u8, payload as u8, 0, 0]);
+    frame[60] = number;
+    packet.offload.checksum = None;
+    packet
+}
+
+#[test]
+fn test_many_equal_datagrams_arrive_each_by_itself() {
+    in_namespace(|| {
+        for (options, payload) in [("", 64), ("csum=false", 64), ("csum=true", 1300)] {
+            in_namespace(move || {
+                let (near, mut far) = two_ends(options);
+                let mut sender = near.sender.sender().unwrap();
+                for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
+                    let frame = |number| tunnelled(&udp_frame(number, payload), to(dst));
+                    let mut packets: Vec<_> = (0..64).map(|n| Box::new(frame(n))).collect();
+                    packets.insert(20, Box::new(tunnelled(&tcp_frame(0, 9), to(dst))));
+                    let mut counters = PortCounters::default();
+                    sender.send(Now(0), &mut packets, &mut pool(), &mut counters);
+                    assert_eq!(counters.tx_packets, 65);
+                    let mut got = Vec::new();
+                    while got.len() < 65 {
+                        let mut counters = PortCounters::default();
+                        let batch = wait_and_receive(&mut far, &mut counters);
+                        assert!(!batch.is_empty(), "{options} {dst:?} {}", got.len());
+                        assert_eq!(counters.rx_packets, batch.len() as u64);
+                        got.extend(plain(&batch));
+                    }
+                    got.retain(|frame| frame[23] == 17);
+                    let sent = |number| udp_frame(number, payload).bytes().to_vec();
+                    assert!(
+                        got == (0..64).map(sent).collect::<Vec<_>>(),
+                        "{options} {dst:?}"
+                    );
+                }
+            });
         }
     });
 }
