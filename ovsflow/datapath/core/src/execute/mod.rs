@@ -209,10 +209,7 @@ fn run<S: Sink>(actions: &[DpAction], start: usize, mut packet: Box<Packet>, sin
         }
         match action {
             DpAction::Drop(reason) => return sink.drop(*reason, packet),
-            DpAction::Lost(reason) => {
-                delivered = true;
-                sink.lose_copy(*reason);
-            }
+            DpAction::Lost(reason) => delivered = lose_copy(*reason, sink),
             DpAction::SetQueue(queue) => packet.queue = *queue,
             DpAction::CountBucket { group, bucket } => {
                 sink.count_bucket(*group, *bucket, &packet);
@@ -301,6 +298,13 @@ fn deliver<S: Sink>(action: &DpAction, mut packet: Box<Packet>, sink: &mut S) {
         }
         _ => sink.pool().give(packet),
     }
+}
+
+/// Counts a copy that nobody got: the packet is accounted for.
+#[cold]
+fn lose_copy<S: Sink>(reason: DropReason, sink: &mut S) -> bool {
+    sink.lose_copy(reason);
+    true
 }
 
 /// Tells the control plane of a packet whose TTL ran out.
