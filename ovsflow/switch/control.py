@@ -47,14 +47,18 @@ class Control:
 
     async def stop(self) -> None:
         """Stops listening and closes what is open."""
-        if self._server is not None:
-            self._server.close()
-        # A connection that was just accepted takes some turns of the loop until it is ours to
-        # close, and a closed one some until its socket is gone.
+        if self._server is None:
+            return
+        # A server that is closed between accepting a connection and its first turn leaks it:
+        # accept no more, let the loop finish what it accepted, and only then close.
+        loop = asyncio.get_running_loop()
+        for listener in self._server.sockets:
+            loop.remove_reader(listener.fileno())
         for _ in range(CLOSING_TURNS):
             for writer in tuple(self._writers):
                 writer.close()
             await asyncio.sleep(0)
+        self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)

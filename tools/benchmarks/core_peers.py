@@ -3,7 +3,7 @@
 Open vSwitch runs in its DPDK build: net_pcap with `infinite_rx=1` in, net_null with
 `no-rx=1` out (polled as a source too, net_null would halve the result), 2 MiB pages, one
 forwarding thread on the second core.  ovsflow runs with its `pcap` port in and a `memory` port
-out, one worker that the host may put on either core.  Both are asked over OpenFlow how many packets port 2 sent.
+out, and one worker.  Both are asked over OpenFlow how many packets port 2 sent.
 """
 
 import re
