@@ -100,7 +100,7 @@ def _print(args: argparse.Namespace, view: str, answer: object) -> int:
     from ovsflow.cli import views
 
     wide = None if sys.stdout.isatty() else 160
-    getattr(views, view)(Console(width=wide, soft_wrap=True), answer)
+    getattr(views, view)(Console(width=wide, soft_wrap=True, emoji=False), answer)
     return 0
 
 

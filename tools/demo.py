@@ -25,7 +25,7 @@ VNI = 10
 CONTROLLER_PORT = 6653
 PYTHON = sys.executable
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 
 
 def step(text: str) -> None:
@@ -36,7 +36,7 @@ def step(text: str) -> None:
 def show_command(node: Node, command: str, output: str) -> None:
     """Prints a command as typed, and what it printed."""
     console.print(f"[green]{node.name}$[/] [bold]{command}[/]")
-    console.print(output.rstrip(), markup=False)
+    console.print(output.rstrip(), markup=False, soft_wrap=True)
 
 
 def bring_up(lab: Lab) -> Overlay:
@@ -124,7 +124,7 @@ def tell(net: Overlay, lab: Lab, seconds: int) -> None:
     )
     step("What the wire looked like, as tshark decodes it")
     recorder.stop()
-    console.print(decode_capture(lab.directory / "wire.pcap", net.s1), markup=False)
+    console.print(decode_capture(lab.directory / "wire.pcap", net.s1), markup=False, soft_wrap=True)
     summary(net, ping, rate)
 
 
