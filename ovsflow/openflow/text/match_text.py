@@ -17,7 +17,6 @@ from ovsflow.openflow.text.keys import (
     ETH_IPV6,
     ETH_MPLS,
     ETH_MPLS_MULTICAST,
-    ETH_NSH,
     ETH_RARP,
     ICMP,
     ICMPV6,
@@ -301,14 +300,13 @@ class _Words:
         if eth_type == ETH_IPV6:
             yield from self._each(_ipv6, "ipv6_src", "ipv6_dst")
             yield from self._each(_label, "ipv6_label")
-        elif eth_type == ETH_NSH:
-            yield from self._service()
         else:
             for end, arp_name in (("src", "arp_spa"), ("dst", "arp_tpa")):
                 if f"nw_{end}" in keys:
                     value, mask = keys.bits[f"nw_{end}"]
                     name = arp_name if arp else f"nw_{end}"
                     yield self._word(name, values.masked_ipv4(value, mask))
+        yield from self._service()
         if not self.protocol_told:
             yield self._word("arp_op" if arp else "nw_proto", str(keys.value("nw_proto")))
         if arp:
@@ -325,11 +323,11 @@ class _Words:
             yield self._word("nw_frag", values.show_fragment(value, mask))
 
     def _service(self) -> Iterator[str]:
+        # Whatever the Ethernet type: a flow without the prerequisite must read back as it is.
         yield from self._each(_decimal_byte, "nsh_flags", "nsh_ttl", "nsh_mdtype", "nsh_np")
         yield from self._each(_hex, "nsh_spi")
         yield from self._each(_decimal_byte, "nsh_si")
-        if self.keys.value("nsh_mdtype") == 1:
-            yield from self._each(_hex, "nsh_c1", "nsh_c2", "nsh_c3", "nsh_c4")
+        yield from self._each(_hex, "nsh_c1", "nsh_c2", "nsh_c3", "nsh_c4")
 
     def _layer4(self) -> Iterator[str]:
         keys = self.keys
