@@ -274,12 +274,14 @@ def features_text(tables: Sequence[Table]) -> str:
     ditto: list[int] = []
     before: Table | None = None
     for table in tables:
-        if before is not None and _same(before, table) and not table.name:
+        same = before is not None and _same(before, table)
+        if same and not table.name:
             ditto.append(table.number)
         else:
             blocks += [_span(ditto)] if ditto else []
             ditto = []
-            blocks.append(_one(table, before))
+            again = f'  table {table.number} ("{table.name}"): ditto'
+            blocks.append(again if same else _one(table, before))
         before = table
     blocks += [_span(ditto)] if ditto else []
     return "\n".join(blocks)
