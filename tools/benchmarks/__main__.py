@@ -1,21 +1,52 @@
 """The `tools/bench` command."""
 
 import argparse
-import json
+import datetime
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Protocol, cast
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ovsflow.errors import OvsflowError
 from ovsflow.testing.lab import termination_as_exit
-from tools.benchmarks import core, overlay, overlay_peers
-from tools.benchmarks.measure import Comparison, machine, table_rows
+from tools.benchmarks import control, core, overlay, report
+from tools.benchmarks.measure import Contest, machine, measure_pair
+from tools.benchmarks.report import Report
+from tools.benchmarks.targets import TARGETS
 
 console = Console(stderr=True)
+
+
+class Family(Protocol):
+    """What a module of scenarios offers."""
+
+    @property
+    def SCENARIOS(self) -> dict[str, object]:  # noqa: N802 - a module's constant.
+        """Its scenarios by name."""
+
+    def peers_of(self, scenario: str) -> tuple[str, ...]:
+        """Whom a scenario compares with; `""` for nobody."""
+
+    def contests(
+        self,
+        wanted: Sequence[tuple[str, str]],
+        seconds: float,
+        progress: Callable[[str], None],
+    ) -> Iterator[Contest]:
+        """Yields contests one by one, each while all that it needs is up."""
+
+
+def _family(module: ModuleType) -> Family:
+    return cast(Family, module)
+
+
+FAMILIES = tuple(_family(module) for module in (overlay, core, control))
+HOME = {name: family for family in FAMILIES for name in family.SCENARIOS}
 
 
 def arguments() -> argparse.Namespace:
@@ -25,69 +56,126 @@ def arguments() -> argparse.Namespace:
         description="Measures ovsflow against its peers in interleaved rounds.",
         epilog="example: sudo ./tools/bench --peers ovs,kernel --scenarios tcp-1,udp-64",
     )
-    names = ", ".join((*overlay.SCENARIOS, *core.SCENARIOS))
-    default = "tcp-1,tcp-4,udp-64,core-port-1k"
-    parser.add_argument("--scenarios", default=default, help=f"of: {names}")
-    peers = ", ".join(peer for peer in overlay_peers.PEERS if peer != "ovsflow")
-    parser.add_argument(
-        "--peers", default="ovs,kernel", help=f"of: {peers} (core scenarios have ovs-dpdk only)"
-    )
+    parser.add_argument("--scenarios", default="", help="only these (all; see --list)")
+    parser.add_argument("--peers", default="", help="only these (all; see --list)")
     parser.add_argument("--pairs", type=int, default=7, help="pairs of rounds (7)")
     parser.add_argument("--seconds", type=float, default=4, help="length of a round (4)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
-    return parser.parse_args()
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table to FILE")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what is in the JSON file, and measure only the pairs that are missing there",
+    )
+    parser.add_argument(
+        "--merge",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="measure nothing: join the figures of these JSON files",
+    )
+    parser.add_argument("--list", action="store_true", help="list scenarios and peers, and stop")
+    options = parser.parse_args()
+    if options.resume and not options.json:
+        parser.error("--resume needs --json FILE")
+    return options
 
 
-def chosen(text: str, known: dict[str, object], what: str) -> list[str]:
-    """Splits a comma-separated choice and checks it."""
+def chosen(text: str, known: Sequence[str], what: str) -> list[str]:
+    """Splits a comma-separated choice and checks it; all that is known for none."""
     names = [name for name in text.split(",") if name]
     for name in names:
         if name not in known:
             raise SystemExit(f"no {what} '{name}'; there are: {', '.join(known)}")
-    return names
+    return names or list(known)
 
 
-def measured(
-    scenarios: list[str],
-    peers: list[str],
-    options: argparse.Namespace,
-    progress: Callable[[str], None],
-) -> list[Comparison]:
-    """Runs the scenarios of both kinds."""
-    results: list[Comparison] = []
-    if on_overlay := [name for name in scenarios if name in overlay.SCENARIOS]:
-        results += overlay.run(on_overlay, peers, options.pairs, options.seconds, progress)
-    if on_core := [name for name in scenarios if name in core.SCENARIOS]:
-        results += core.run(on_core, options.pairs, options.seconds, progress)
-    return results
+def wanted(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """The scenarios and peers that the command line asks for."""
+    scenarios = chosen(options.scenarios, list(HOME), "scenario")
+    everybody = {peer for name in HOME for peer in HOME[name].peers_of(name) if peer}
+    peers = chosen(options.peers, sorted(everybody), "peer")
+    pairs = [(name, peer) for name in scenarios for peer in HOME[name].peers_of(name)]
+    return [(name, peer) for name, peer in pairs if not peer or peer in peers]
 
 
-def show(results: list[Comparison]) -> None:
+def catalogue() -> Table:
+    """All scenarios, their peers and their marks."""
+    table = Table("scenario", "peer", "gate", "goal")
+    marks = {(one.scenario, one.peer): one for one in TARGETS if not one.absolute}
+    for name, family in HOME.items():
+        for peer in family.peers_of(name):
+            mark = marks.get((name, peer))
+            sign = ("≤ " if mark.less else "≥ ") if mark else ""
+            figures = (f"{sign}{mark.gate:g}", f"{sign}{mark.goal:g}") if mark else ("", "")
+            table.add_row(name, peer, *figures)
+    return table
+
+
+def measure(options: argparse.Namespace, results: Report) -> None:
+    """Measures what is asked for and not there yet; saves after each pair."""
+    results.runs.append(
+        {
+            "machine": machine(),
+            "date": datetime.date.today().isoformat(),
+            "settings": {"pairs": str(options.pairs), "seconds": f"{options.seconds:g}"},
+        }
+    )
+    run = len(results.runs) - 1
+    done = {one.key: len(one.good) for one in results.comparisons}
+    missing = [key for key in wanted(options) if done.get(key, 0) < options.pairs]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("starting", total=len(missing))
+
+        def tell(text: str) -> None:
+            bar.update(task, description=text)
+
+        for family in FAMILIES:
+            of_family = [key for key in missing if HOME[key[0]] is family]
+            for contest in family.contests(of_family, options.seconds, tell) if of_family else ():
+                left = min(options.pairs, contest.most_pairs)
+                comparison = results.comparison(contest.scenario, contest.unit, contest.peer)
+                for number in range(len(comparison.good), left):
+                    pair = measure_pair(contest, number, tell)
+                    comparison.pairs.append(pair.in_run(run))
+                    if options.json:
+                        results.write(options.json)
+                bar.advance(task)
+
+
+def show(results: Report) -> None:
     """Prints the table."""
-    table = Table("scenario", "ovsflow", "peer", "ratio", "quartiles", "pairs")
-    for row in table_rows(results):
-        table.add_row(*row)
+    table = Table("scenario", "ovsflow", "peer", "ratio", "quartiles", "pairs", "gate and goal")
+    for row in report.rows(results):
+        table.add_row(*row.cells())
     Console().print(table)
 
 
 def main() -> int:
-    """Measures and tells."""
+    """Measures, or joins what was measured, and tells."""
     options = arguments()
-    known = {**overlay.SCENARIOS, **core.SCENARIOS}
-    scenarios = chosen(options.scenarios, known, "scenario")
-    peers = chosen(options.peers, dict(overlay_peers.PEERS), "peer")
+    if options.list:
+        Console().print(catalogue())
+        return 0
+    results = Report()
     try:
-        with termination_as_exit(), console.status("starting") as status:
-            results = measured(scenarios, peers, options, status.update)
+        for path in options.merge or ([options.json] if options.resume else []):
+            if options.merge or path.exists():
+                results.join(report.read(path))
+        if not options.merge:
+            with termination_as_exit():
+                measure(options, results)
     except OvsflowError as error:
-        console.print(f"[red]bench failed:[/] {error}")
+        console.print(f"[red]bench failed:[/] {error}", highlight=False)
         return 1
     except KeyboardInterrupt:
         return 130
     show(results)
     if options.json:
-        report = {"machine": machine(), "results": [asdict(result) for result in results]}
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.write(options.json)
+    if options.markdown:
+        options.markdown.write_text(report.markdown(results))
     return 0
 
 

@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ovsflow.testing.lab import Lab
 from tools.benchmarks import core_peers, traces
-from tools.benchmarks.measure import Comparison, compare
+from tools.benchmarks.measure import Contest, Progress
 
 PREFIX = "ip,nw_dst=10.128.0.0/9"
 
@@ -46,36 +47,38 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-def run(
-    scenarios: Sequence[str], pairs: int, seconds: float, progress: Callable[[str], None]
-) -> list[Comparison]:
-    """Compares ovsflow with Open vSwitch's DPDK build in each scenario.
+def peers_of(scenario: str) -> tuple[str, ...]:
+    """Whom a scenario compares with."""
+    return ("ovs-dpdk",)
+
+
+def contests(
+    wanted: Sequence[tuple[str, str]], seconds: float, progress: Progress
+) -> Iterator[Contest]:
+    """Yields each scenario that is wanted.
 
     One peer runs at a time, since both want the whole core: each round starts its own.
     """
-    results = []
     with Lab() as files:
-        for name in scenarios:
-            scenario = SCENARIOS[name]
+        for name, peer in wanted:
+            progress(f"{name}: making the trace")
             capture = files.directory / f"{name}.pcap"
+            scenario = SCENARIOS[name]
             traces.write_pcap(capture, scenario.frames())
 
-            def measure(peer: str, one: Scenario = scenario, path: str = str(capture)) -> float:
-                with contextlib.closing(Lab()) as lab:
-                    core = core_peers.PEERS[peer](lab, files.directory / path)
-                    core.set_flows(one.flows)
-                    core.rate(1.0)
-                    return core.rate(seconds)
+            def measurement(
+                side: str, one: Scenario = scenario, path: Path = capture
+            ) -> Callable[[], float]:
+                return lambda: measure(side, one, path, seconds)
 
-            results.append(
-                compare(
-                    name,
-                    "Mpps",
-                    ("ovsflow", lambda m=measure: m("ovsflow")),  # type: ignore[misc]
-                    ("ovs-dpdk", lambda m=measure: m("ovs-dpdk")),  # type: ignore[misc]
-                    pairs,
-                    progress,
-                )
-            )
+            yield Contest(name, "Mpps", peer, measurement("ovsflow"), measurement(peer))
             capture.unlink()
-    return results
+
+
+def measure(peer: str, scenario: Scenario, capture: Path, seconds: float) -> float:
+    """Millions of packets a second that a peer forwards."""
+    with contextlib.closing(Lab()) as lab:
+        core = core_peers.PEERS[peer](lab, capture)
+        core.set_flows(scenario.flows)
+        core.rate(1.0)
+        return core.rate(seconds)

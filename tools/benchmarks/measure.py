@@ -1,93 +1,124 @@
-"""Interleaved rounds and what is said of them.
+"""Interleaved rounds, and what each of them found.
 
-Two figures are only compared when they come from the same run: rounds go A B B A A B B A …, each
-pair of neighbours gives one ratio, and the median and quartiles of the ratios are reported.  Time
-that the hypervisor took away (steal) is recorded with each pair, and pairs with too much of it
-are dropped and counted.
+Two figures are only compared when they come from the same run: rounds go A B B A A B B A, and
+each pair of neighbours gives one ratio.  Time that the hypervisor took away (steal) is recorded
+with each pair, and pairs with too much of it count for nothing; how many is told.  What is made
+of the pairs is `report`'s business.
 """
 
 import os
 import platform
-import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+#: Share of the machine's time that may be stolen while a pair is measured.
 STEAL_LIMIT = 0.01
 
+Measure = Callable[[], float]
+Progress = Callable[[str], None]
 
-@dataclass
-class Figure:
-    """What one peer scored in one scenario: one number a round."""
 
-    peer: str
+@dataclass(frozen=True)
+class Contest:
+    """One scenario against one peer: how each side is measured.
+
+    Attributes:
+        scenario: Its name.
+        unit: Unit of the figures.
+        peer: Who is compared with; empty when the figure stands for itself.
+        ours: Measures ovsflow once.
+        theirs: Measures the peer once; `None` with no peer.
+        most_pairs: More pairs than this would tell nothing new, or take too long.
+    """
+
+    scenario: str
     unit: str
-    values: list[float] = field(default_factory=list)
+    peer: str
+    ours: Measure
+    theirs: Measure | None = None
+    most_pairs: int = 1000
 
-    def median(self) -> float:
-        """The median of all rounds."""
-        return statistics.median(self.values)
+
+@dataclass(frozen=True)
+class Pair:
+    """Two neighbouring rounds.
+
+    Attributes:
+        ours: What ovsflow scored.
+        theirs: What the peer scored; `None` with no peer.
+        stolen: Share of the machine's time that the hypervisor took meanwhile.
+        run: Which run of the report it belongs to.
+    """
+
+    ours: float
+    theirs: float | None
+    stolen: float
+    run: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether the machine was ours alone."""
+        return self.stolen <= STEAL_LIMIT
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours over theirs."""
+        if self.theirs is None:
+            return None
+        return self.ours / self.theirs if self.theirs else float("inf")
+
+    def in_run(self, run: int) -> "Pair":
+        """The same, as part of a run."""
+        return replace(self, run=run)
 
 
 @dataclass
 class Comparison:
-    """Ratios of one scenario: ours over a peer's, pair by pair."""
+    """All pairs of one contest."""
 
     scenario: str
-    ours: Figure
-    theirs: Figure
-    ratios: list[float]
-    dropped: int
+    unit: str
+    peer: str
+    pairs: list[Pair] = field(default_factory=list)
 
-    def quartiles(self) -> tuple[float, float, float]:
-        """Lower quartile, median and upper quartile of the ratios."""
-        if len(self.ratios) < 2:
-            only = self.ratios[0] if self.ratios else float("nan")
-            return only, only, only
-        low, middle, high = statistics.quantiles(self.ratios, n=4, method="inclusive")
-        return low, middle, high
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from others: scenario and peer."""
+        return self.scenario, self.peer
+
+    @property
+    def good(self) -> list[Pair]:
+        """The pairs that count."""
+        return [pair for pair in self.pairs if pair.counts]
+
+    @property
+    def dropped(self) -> int:
+        """How many pairs do not count."""
+        return len(self.pairs) - len(self.good)
 
 
-def compare(
-    scenario: str,
-    unit: str,
-    ours: tuple[str, Callable[[], float]],
-    theirs: tuple[str, Callable[[], float]],
-    pairs: int,
-    progress: Callable[[str], None],
-) -> Comparison:
-    """Measures two peers in interleaved rounds.
-
-    Args:
-        scenario: Its name.
-        unit: Unit of the figures.
-        ours: Name and measurement of the first peer.
-        theirs: Name and measurement of the second.
-        pairs: How many pairs to measure.
-        progress: Called with a line before each round.
-    """
-    figures = (Figure(ours[0], unit), Figure(theirs[0], unit))
-    ratios: list[float] = []
-    dropped = 0
-    for number in range(pairs):
-        order = (0, 1) if number % 2 == 0 else (1, 0)
-        score = [0.0, 0.0]
-        before = stolen()
-        for index in order:
-            name, measure = (ours, theirs)[index]
-            progress(f"{scenario}: pair {number + 1} of {pairs}, {name}")
-            score[index] = measure()
-        if stolen() - before > STEAL_LIMIT:
-            dropped += 1
-            continue
-        for figure, value in zip(figures, score, strict=True):
-            figure.values.append(value)
-        ratios.append(score[0] / score[1] if score[1] else float("inf"))
-    return Comparison(scenario, *figures, ratios, dropped)
+def measure_pair(contest: Contest, number: int, progress: Progress) -> Pair:
+    """Measures one pair; even ones begin with ovsflow, odd ones with the peer."""
+    sides: list[tuple[str, Measure]] = [("ovsflow", contest.ours)]
+    if contest.theirs is not None:
+        sides.append((contest.peer, contest.theirs))
+    if number % 2:
+        sides.reverse()
+    started, stolen_before = time.monotonic(), stolen()
+    scores = {}
+    for name, measure in sides:
+        progress(f"{contest.scenario}: pair {number + 1}, {name}")
+        scores[name] = measure()
+    lasted = max(time.monotonic() - started, 0.001)
+    share = (stolen() - stolen_before) / lasted
+    theirs = scores[contest.peer] if contest.theirs is not None else None
+    return Pair(scores["ovsflow"], theirs, share)
 
 
 def stolen() -> float:
-    """Share of all processor time that was stolen since boot, in units of total time passed."""
+    """Seconds that were stolen since boot, of each processor on average."""
     fields = [int(text) for text in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
     return fields[7] / (os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1))
 
@@ -102,21 +133,3 @@ def machine() -> dict[str, str]:
         "kernel": platform.release(),
         "python": platform.python_version(),
     }
-
-
-def table_rows(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
-    """One row a comparison, as text."""
-    rows: list[tuple[str, ...]] = []
-    for one in comparisons:
-        low, middle, high = one.quartiles()
-        rows.append(
-            (
-                one.scenario,
-                f"{one.ours.median():.2f} {one.ours.unit}",
-                f"{one.theirs.peer} {one.theirs.median():.2f}",
-                f"{middle:.2f}x",
-                f"{low:.2f} to {high:.2f}",
-                f"{len(one.ratios)} ({one.dropped} dropped)",
-            )
-        )
-    return rows

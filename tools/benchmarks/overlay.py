@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ovsflow.errors import HostError
 from ovsflow.testing.lab import Lab, Overlay
 from tools.benchmarks import overlay_peers
-from tools.benchmarks.measure import Comparison, compare
+from tools.benchmarks.measure import Contest, Progress
 
 INNER = "10.0.0.2"
 
@@ -103,39 +103,29 @@ SCENARIOS: dict[str, tuple[str, Scenario]] = {
 }
 
 
-def run(
-    scenarios: Sequence[str],
-    peers: Sequence[str],
-    pairs: int,
-    seconds: float,
-    progress: Callable[[str], None],
-) -> list[Comparison]:
-    """Compares ovsflow with each peer in each scenario."""
-    results = []
+def peers_of(scenario: str) -> tuple[str, ...]:
+    """Whom a scenario compares with."""
+    return tuple(peer for peer in overlay_peers.PEERS if peer != "ovsflow")
+
+
+def contests(
+    wanted: Sequence[tuple[str, str]], seconds: float, progress: Progress
+) -> Iterator[Contest]:
+    """Yields each scenario and peer that is wanted, while the networks that it needs are up."""
     with contextlib.ExitStack() as stack:
         nets: dict[str, tuple[Overlay, Lab]] = {}
-        for peer in ("ovsflow", *peers):
-            progress(f"starting {peer}")
-            lab = stack.enter_context(Lab())
-            net = overlay_peers.PEERS[peer](lab)
-            overlay_peers.check(net, peer)
-            nets[peer] = (net, lab)
 
         def measurement(peer: str, scenario: Scenario) -> Callable[[], float]:
+            if peer not in nets:
+                progress(f"starting {peer}")
+                lab = stack.enter_context(Lab())
+                net = overlay_peers.PEERS[peer](lab)
+                overlay_peers.check(net, peer)
+                nets[peer] = (net, lab)
             net, lab = nets[peer]
             return lambda: scenario(net, lab, seconds)
 
-        for name in scenarios:
+        for name, peer in wanted:
             unit, scenario = SCENARIOS[name]
-            for peer in peers:
-                results.append(
-                    compare(
-                        name,
-                        unit,
-                        ("ovsflow", measurement("ovsflow", scenario)),
-                        (peer, measurement(peer, scenario)),
-                        pairs,
-                        progress,
-                    )
-                )
-    return results
+            ours, theirs = measurement("ovsflow", scenario), measurement(peer, scenario)
+            yield Contest(name, unit, peer, ours, theirs)

@@ -56,7 +56,7 @@ def open_vswitch(lab: Lab) -> Overlay:
     """
     net = Overlay(lab)
     for node, (bridge, local, peer) in zip((net.s1, net.s2), SIDES, strict=True):
-        vsctl = _daemons(lab, node)
+        vsctl = daemons(lab, node)
         mac = node.run("cat", "/sys/class/net/under0/address").strip()
         # Native tunnelling wants the underlay device in a bridge, and its address on that bridge.
         vsctl("add-br", "br-phy", "--", "set", "bridge", "br-phy", "datapath_type=netdev",
@@ -79,7 +79,7 @@ def open_vswitch(lab: Lab) -> Overlay:
     return net
 
 
-def _daemons(lab: Lab, node: Node) -> Callable[..., str]:
+def daemons(lab: Lab, node: Node) -> Callable[..., str]:
     """Starts a private Open vSwitch in a namespace; returns its `ovs-vsctl`."""
     run = node.rundir
     database = run / "conf.db"
