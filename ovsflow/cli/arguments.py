@@ -22,7 +22,7 @@ ptcp:[PORT][:ADDR], pssl:[PORT][:ADDR] or punix:PATH, on loopback unless ADDR is
 examples:
   ovsflow run --bridge br0 --port veth1=1 --port vxlan0=2:vxlan --listen ptcp:6654
   ovsflow run br0.toml
-  ovsflow run --port tap0=1:tap --port "cap=2:pcap,out=/tmp/cap.pcap" --fail-mode standalone
+  ovsflow run --port tap0=1:tap --port "cap=2:pcap,write=/tmp/cap.pcap" --fail-mode standalone
 
 Commands find the switch in $OVSFLOW_RUNDIR, by default /run/ovsflow, else
 $XDG_RUNTIME_DIR/ovsflow.

@@ -41,12 +41,12 @@ def show(console: Console, answer: Answer) -> None:
             (each["target"], _state(each), each["version"], each["role"], each["last_error"])
             for each in answer["controllers"]
         ]
-        titles = ("Controller", "State", "Version", "Role", "Last error")
+        titles = ("controller", "state", "version", "role", "last error")
         console.print(_table("", titles, rows))
     others = [each for each in answer["sessions"] if each["service"]]
     if others:
         peers = [(each["peer"], each["version"], each["role"]) for each in others]
-        console.print(_table("", ("Peer", "Version", "Role"), peers))
+        console.print(_table("", ("peer", "version", "role"), peers))
 
 
 def _state(controller: Mapping[str, Any]) -> str:
@@ -64,7 +64,7 @@ def ports(console: Console, answer: Answer) -> None:
         state = "down" if not port["up"] else "up" if port["link"] else "no link"
         number = "LOCAL" if port["number"] == LOCAL_PORT else port["number"]
         rows.append((number, port["name"], kind, state, port["hw_addr"], port["backend"]))
-    console.print(_table("", ("port", "name", "Kind", "State", "Address", "How"), rows))
+    console.print(_table("", ("port", "name", "kind", "state", "address", "how"), rows))
 
 
 def switches(console: Console, answer: Answer) -> None:
