@@ -45,10 +45,9 @@ _MIN_RATE, _MAX_RATE = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class QueueStatsRequest(StatsRequest):
-    """Asks for the counters of queues."""
+class _QueueRequest(StatsRequest):
+    """Names queues: one, all of a port, or all."""
 
-    STATS: ClassVar[MultipartType] = MultipartType.QUEUE_STATS
     port: int = PortNumber.ANY
     queue: int = QUEUE_ALL
 
@@ -69,6 +68,13 @@ class QueueStatsRequest(StatsRequest):
             port, queue = reader.read(_PORT_QUEUE)
         reader.end()
         return cls(legal_port(port), queue, more=more)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatsRequest(_QueueRequest):
+    """Asks for the counters of queues."""
+
+    STATS: ClassVar[MultipartType] = MultipartType.QUEUE_STATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,30 +128,10 @@ class QueueDesc:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueDescRequest(StatsRequest):
+class QueueDescRequest(_QueueRequest):
     """Asks for the configuration of queues (OpenFlow 1.4 and later)."""
 
     STATS: ClassVar[MultipartType] = MultipartType.QUEUE_DESC
-    port: int = PortNumber.ANY
-    queue: int = QUEUE_ALL
-
-    def encode_stats(self, version: int) -> bytes:
-        """Port and queue."""
-        if version == Version.OF10:
-            return pack(_PORT_QUEUE10, "queue", port_to_16(self.port), self.queue)
-        return pack(_PORT_QUEUE, "queue", self.port, self.queue)
-
-    @classmethod
-    def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
-        """Reads port and queue."""
-        reader = Reader(data, "queue request")
-        if version == Version.OF10:
-            port, queue = reader.read(_PORT_QUEUE10)
-            port = port_from_16(port)
-        else:
-            port, queue = reader.read(_PORT_QUEUE)
-        reader.end()
-        return cls(legal_port(port), queue, more=more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,27 +77,11 @@ fn output(port: u32) -> Action {
 }
 
 fn rule(priority: u16, matching: Match, actions: Vec<Action>) -> FlowMod {
-    FlowMod {
-        command: FlowModCommand::Add,
-        table: TableId(0),
-        priority,
-        matching,
-        cookie: 0,
-        cookie_mask: 0,
-        new_cookie: None,
-        modify_adds: false,
-        idle_timeout: 0,
-        hard_timeout: 0,
-        importance: 0,
-        flags: 0,
-        out_port: PortNo::ANY,
-        out_group: None,
-        buffer_id: u32::MAX,
-        instructions: Instructions {
-            apply: actions.into(),
-            ..Instructions::default()
-        },
-    }
+    let instructions = Instructions {
+        apply: actions.into(),
+        ..Instructions::default()
+    };
+    FlowMod::add(TableId(0), priority, matching, instructions)
 }
 
 /// Nanoseconds that this thread has spent on a processor.

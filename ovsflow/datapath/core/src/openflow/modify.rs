@@ -65,6 +65,36 @@ pub struct FlowMod {
     pub instructions: Instructions,
 }
 
+impl FlowMod {
+    /// A FLOW_MOD that adds a rule: no timeouts, no flags, cookie 0.
+    #[must_use]
+    pub fn add(
+        table: TableId,
+        priority: u16,
+        matching: Match,
+        instructions: Instructions,
+    ) -> FlowMod {
+        FlowMod {
+            command: FlowModCommand::Add,
+            table,
+            priority,
+            matching,
+            cookie: 0,
+            cookie_mask: 0,
+            new_cookie: None,
+            modify_adds: false,
+            idle_timeout: 0,
+            hard_timeout: 0,
+            importance: 0,
+            flags: 0,
+            out_port: PortNo::ANY,
+            out_group: None,
+            buffer_id: u32::MAX,
+            instructions,
+        }
+    }
+}
+
 /// OFPGC_*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupModCommand {

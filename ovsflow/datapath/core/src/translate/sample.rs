@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::flow::field::{self, FieldId};
 use crate::openflow::action::{Action, FieldValue, GroupId, Instructions, Subfield, TableId};
 use crate::openflow::modify::{
-    Bucket, FlowMod, FlowModCommand, GroupKind, GroupMod, GroupModCommand, Match, Selection,
+    Bucket, FlowMod, GroupKind, GroupMod, GroupModCommand, Match, Selection,
 };
 use crate::packet::{PortNo, TunnelConfig};
 use crate::table::{Pipeline, Port, port_state};
@@ -185,50 +185,19 @@ pub(crate) fn rule() -> impl Strategy<Value = FlowMod> {
     let write = prop::collection::vec(action(0), 0..3);
     let goto = prop::option::of(1..4_u8);
     (0..4_u8, any::<u16>(), matching(), list, write, goto).prop_map(
-        |(table, priority, matching, apply, write, goto)| FlowMod {
-            command: FlowModCommand::Add,
-            table: TableId(table),
-            priority,
-            matching,
-            cookie: 0,
-            cookie_mask: 0,
-            new_cookie: None,
-            modify_adds: false,
-            idle_timeout: 0,
-            hard_timeout: 0,
-            importance: 0,
-            flags: 0,
-            out_port: PortNo::ANY,
-            out_group: None,
-            buffer_id: 0xffff_ffff,
-            instructions: Instructions {
+        |(table, priority, matching, apply, write, goto)| {
+            let instructions = Instructions {
                 apply: apply.into(),
                 write: write.into(),
                 goto: goto.map(TableId).filter(|goto| goto.0 > table),
                 ..Instructions::default()
-            },
+            };
+            FlowMod::add(TableId(table), priority, matching, instructions)
         },
     )
 }
 
 /// A FLOW_MOD that adds a rule for all packets with no instructions.
 pub(crate) fn blank() -> FlowMod {
-    FlowMod {
-        command: FlowModCommand::Add,
-        table: TableId(0),
-        priority: 1,
-        matching: Match::default(),
-        cookie: 0,
-        cookie_mask: 0,
-        new_cookie: None,
-        modify_adds: false,
-        idle_timeout: 0,
-        hard_timeout: 0,
-        importance: 0,
-        flags: 0,
-        out_port: PortNo::ANY,
-        out_group: None,
-        buffer_id: 0xffff_ffff,
-        instructions: Instructions::default(),
-    }
+    FlowMod::add(TableId(0), 1, Match::default(), Instructions::default())
 }

@@ -80,31 +80,9 @@ pub fn flow_mod(version: Version, message: &[u8], context: &Context) -> OfResult
     Ok(flow_mod)
 }
 
-fn head_10(r: &mut Reader<'_>) -> OfResult<Head> {
-    let (matching, is_exact) = standard_match::of10(r)?;
-    let mut head = Head {
-        matching,
-        filter: None,
-        cookie: r.u64()?,
-        command: r.u16()?,
-        table: ALL_TABLES,
-        idle_timeout: r.u16()?,
-        hard_timeout: r.u16()?,
-        priority: r.u16()?,
-        buffer_id: r.u32()?,
-        out_port: port_from_16(r.u16()?),
-        out_group: PortNo::ANY.0,
-        flags: r.u16()?,
-        importance: 0,
-    };
-    if is_exact {
-        head.priority = 0xffff;
-    }
-    Ok(head)
-}
-
-fn head_nicira(r: &mut Reader<'_>) -> OfResult<Head> {
-    let mut head = Head {
+/// The fields that OpenFlow 1.0 and NXT_FLOW_MOD have in common: cookie to flags.
+fn fixed_10(r: &mut Reader<'_>) -> OfResult<Head> {
+    Ok(Head {
         matching: Match::default(),
         filter: None,
         cookie: r.u64()?,
@@ -118,7 +96,21 @@ fn head_nicira(r: &mut Reader<'_>) -> OfResult<Head> {
         out_group: PortNo::ANY.0,
         flags: r.u16()?,
         importance: 0,
-    };
+    })
+}
+
+fn head_10(r: &mut Reader<'_>) -> OfResult<Head> {
+    let (matching, is_exact) = standard_match::of10(r)?;
+    let mut head = fixed_10(r)?;
+    head.matching = matching;
+    if is_exact {
+        head.priority = 0xffff;
+    }
+    Ok(head)
+}
+
+fn head_nicira(r: &mut Reader<'_>) -> OfResult<Head> {
+    let mut head = fixed_10(r)?;
     let match_len = usize::from(r.u16()?);
     r.skip(6)?;
     let padded = r
