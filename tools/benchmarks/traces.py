@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FRAME_BYTES = 60
+VNIS = 16
 DST_MAC, SRC_MAC = bytes.fromhex("020000000002"), bytes.fromhex("020000000001")
 
 
@@ -46,7 +47,7 @@ def flow_frames(flows: int, seed: int = 1) -> Iterator[bytes]:
         )
 
 
-def vxlan_frames(flows: int, vnis: int = 16, seed: int = 1) -> Iterator[bytes]:
+def vxlan_frames(flows: int, vnis: int = VNIS, seed: int = 1) -> Iterator[bytes]:
     """The same frames inside VXLAN from 172.31.1.2 to 172.31.1.1."""
     for number, inner in enumerate(flow_frames(flows, seed)):
         vxlan = struct.pack("!II", 0x08000000, (10 + number % vnis) << 8)
