@@ -18,6 +18,7 @@ ETH_RARP = 0x8035
 ETH_IPV6 = 0x86DD
 ETH_MPLS = 0x8847
 ETH_MPLS_MULTICAST = 0x8848
+ETH_PBB = 0x88E7
 ETH_NSH = 0x894F
 
 ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
@@ -69,6 +70,7 @@ _FIRST = (
     "actset_output",
 )
 _ETHERNET = ("eth_src", "eth_dst", "eth_type")
+_PBB = ("pbb_isid", "pbb_uca")
 _MPLS = ("mpls_tc", "mpls_bos", "mpls_ttl", "mpls_label")
 _LAST = (
     *[
@@ -224,6 +226,8 @@ class Keys:
         eth_type = self.eth_type()
         if eth_type in (ETH_MPLS, ETH_MPLS_MULTICAST):
             yield from self._each(_MPLS)
+        elif eth_type == ETH_PBB:
+            yield from self._each(_PBB)
         elif eth_type in (ETH_IP, ETH_IPV6):
             yield from self._layer3(version, eth_type)
         elif eth_type in (ETH_ARP, ETH_RARP):
@@ -286,7 +290,9 @@ class Keys:
                 yield MatchField("ip_dscp", self.value("nw_tos") >> 2)
         if self.mask("nw_tos") & 0x3:
             yield MatchField("nw_ecn", self.value("nw_tos") & 0x3)
-        yield from self._each(("nw_ttl", "ipv6_label"))
+        yield from self._each(("nw_ttl",))
+        if eth_type == ETH_IPV6:
+            yield from self._each(("ipv6_label", "ipv6_exthdr"))
         if "nw_proto" not in self:
             return
         protocol = self.value("nw_proto")

@@ -270,6 +270,8 @@ class _Words:
         keys = self.keys
         if "in_port" in keys:
             yield self._word("in_port", render_port(keys.value("in_port"), self.names))
+        if "in_phy_port" in keys:
+            yield self._word("in_phy_port", render_port(keys.value("in_phy_port"), self.names))
         yield from self._vlan()
         for end in ("src", "dst"):
             if f"eth_{end}" in keys:
@@ -277,6 +279,8 @@ class _Words:
                 yield self._word(f"dl_{end}", values.masked_ethernet(value, mask))
         if not self.type_told:
             yield self._word("dl_type", f"0x{self.eth_type:04x}")
+        yield from self._each(_hex, "pbb_isid")
+        yield from self._each(_decimal_only, "pbb_uca")
 
     def _vlan(self) -> Iterator[str]:
         value, mask = self.keys.bits.get("vlan_tci", (0, 0))
@@ -300,6 +304,7 @@ class _Words:
         if eth_type == ETH_IPV6:
             yield from self._each(_ipv6, "ipv6_src", "ipv6_dst")
             yield from self._each(_label, "ipv6_label")
+            yield from self._each(_hex, "ipv6_exthdr")
         else:
             for end, arp_name in (("src", "arp_spa"), ("dst", "arp_tpa")):
                 if f"nw_{end}" in keys:
