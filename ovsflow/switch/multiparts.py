@@ -209,7 +209,8 @@ def _port_stats(session: "Session", body: Body, xid: int) -> None:
     for counters in datapath.port_counters():
         if body.port not in (PortNumber.ANY, counters.number) or counters.number not in added:
             continue
-        age_ns = max(session.now_ns - added[counters.number], 0)
+        # Cut to whole milliseconds, as every other duration that is told.
+        age_ms = max(session.now_ns - added[counters.number], 0) // 1_000_000
         stats.append(
             PortStats(
                 port=counters.number,
@@ -221,8 +222,8 @@ def _port_stats(session: "Session", body: Body, xid: int) -> None:
                 tx_dropped=counters.tx_dropped,
                 rx_errors=counters.rx_errors,
                 tx_errors=counters.tx_errors,
-                duration_sec=age_ns // 1_000_000_000,
-                duration_nsec=age_ns % 1_000_000_000,
+                duration_sec=age_ms // 1000,
+                duration_nsec=age_ms % 1000 * 1_000_000,
             )
         )
     _send_parts(session, xid, stats, lambda part, more: PortStatsReply(part, more=more))

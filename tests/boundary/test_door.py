@@ -11,7 +11,7 @@ import pytest
 from ovsflow.datapath import Datapath, fields
 from ovsflow.openflow.codec import decode, encode
 from ovsflow.openflow.constants import FlowModCommand, GroupModCommand
-from ovsflow.openflow.flow_stats import AggregateRequest
+from ovsflow.openflow.flow_stats import AggregateRequest, FlowStatsReply, FlowStatsRequest
 from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.text.parse import parse_flow
 from tests.boundary.bench import OF10, OF13, OF14, OF15, SECOND, Bench
@@ -358,3 +358,15 @@ def test_versions_tell_the_same_flow() -> None:
         request = encode(AggregateRequest(), version)
         (told,) = bench.replies(request, version)
         assert told.flow_count == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("version", [OF10, OF13, OF14, OF15])
+def test_durations_are_told_in_whole_milliseconds(version: int) -> None:
+    bench = Bench()
+    bench.flows("in_port=1,actions=drop")
+    bench.now += 7 * SECOND + 123_999_999
+    request = encode(FlowStatsRequest(), version, 3)
+    (reply,) = bench.replies(request, version)
+    assert isinstance(reply, FlowStatsReply)
+    (flow,) = reply.flows
+    assert (flow.duration_sec, flow.duration_nsec) == (7, 123_000_000)

@@ -46,10 +46,11 @@ fn end_message(out: &mut [u8], start: usize) {
     patch_len(out, start + 2, start);
 }
 
-/// Seconds and nanoseconds.
+/// Seconds, and nanoseconds cut to whole milliseconds: people read `duration=0.004s`, and so does
+/// everything that was written against Open vSwitch.
 fn put_duration(out: &mut Vec<u8>, duration: Duration) {
     put32(out, u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
-    put32(out, duration.subsec_nanos());
+    put32(out, duration.subsec_millis() * 1_000_000);
 }
 
 /// A counter; all ones if it is not kept.
