@@ -1,10 +1,12 @@
 """Frames written out header by header, and where in them each match field lies.
 
 A place is a byte and a number of bits from its top; nothing here knows how the switch reads
-frames.  Checksums are left 0: matching does not look at them.
+frames.  Checksums are left 0, since matching does not look at them; `summed` fills them in.
 """
 
 from typing import NamedTuple
+
+from tests.switch.frames import internet_checksum
 
 MACS = bytes.fromhex("020000000b0c 020000000d0e".replace(" ", ""))
 V4 = bytes([10, 1, 2, 3, 10, 4, 5, 6])
@@ -88,6 +90,14 @@ class Place(NamedTuple):
         whole = int.from_bytes(frame, "big") ^ 1 << (self._below() + bit)
         return whole.to_bytes(len(frame), "big")
 
+    def written(self, value: int, mask: int = -1) -> bytes:
+        """The frame with other bits in the field, where `mask` has ones."""
+        frame = FRAMES[self.frame]
+        ones = (1 << self.bits) - 1 & mask >> self.shift
+        new = (value >> self.shift & ones) << self._below()
+        whole = int.from_bytes(frame, "big") & ~(ones << self._below()) | new
+        return whole.to_bytes(len(frame), "big")
+
     def _below(self) -> int:
         return 8 * (len(FRAMES[self.frame]) - self.byte) - self.skip - self.bits
 
@@ -142,3 +152,71 @@ PLACES: dict[str, tuple[Place, ...]] = {
     "nd_options_type": (Place("solicit", 78, 8), Place("advert", 78, 8)),
 }
 """Every field that is in a frame, and frames it can be read from."""
+
+
+def crc32c(data: bytes) -> int:
+    """SCTP's checksum (RFC 9260, appendix A), bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+# Where in a transport header its checksum stands.
+_SUMS = {1: 2, 6: 16, 17: 6, 58: 2}
+
+
+def summed(frame: bytes) -> bytes:
+    """The frame with every checksum computed from scratch.
+
+    Behind VLAN tags, labels, service tags and plain IPv6 extension headers too.
+    """
+    at, ip = _network(frame)
+    if not ip:
+        return frame
+    head, v4 = frame[at:], ip == 4
+    if v4:
+        blank = head[:10] + b"\0\0" + head[12:20]
+        head = blank[:10] + internet_checksum(blank).to_bytes(2, "big") + head[12:]
+        start, protocol, addresses = 20, head[9], head[12:20]
+        end = int.from_bytes(head[2:4], "big")
+    else:
+        start, protocol, addresses = 40, head[6], head[8:40]
+        end = start + int.from_bytes(head[4:6], "big")
+        while protocol in (0, 43, 60):
+            protocol, start = head[start], start + 8 + 8 * head[start + 1]
+    if v4 and int.from_bytes(head[6:8], "big") & 0x3FFF:
+        return frame[:at] + head
+    body, rest = head[start:end], head[end:]
+    if protocol == 132:
+        body = body[:8] + bytes(4) + body[12:]
+        body = body[:8] + crc32c(body).to_bytes(4, "little") + body[12:]
+    elif protocol in _SUMS:
+        place = _SUMS[protocol]
+        body = body[:place] + b"\0\0" + body[place + 2 :]
+        pseudo = b"" if protocol == 1 else addresses + len(body).to_bytes(4, "big")
+        total = internet_checksum(pseudo + (bytes([0, protocol]) if pseudo else b"") + body)
+        if protocol == 17 and total == 0:
+            total = 0xFFFF
+        body = body[:place] + total.to_bytes(2, "big") + body[place + 2 :]
+    return frame[:at] + head[:start] + body + rest
+
+
+def _network(frame: bytes) -> tuple[int, int]:
+    """Where the IP header begins and its version; version 0 if there is none."""
+    at = 12
+    while frame[at : at + 2] in (b"\x81\0", b"\x88\xa8"):
+        at += 4
+    kind = int.from_bytes(frame[at : at + 2], "big")
+    at += 2
+    if kind in (0x8847, 0x8848):
+        while not frame[at + 2] & 1:
+            at += 4
+        at += 4
+        return at, frame[at] >> 4
+    if kind == 0x88E7:
+        inner, version = _network(frame[at + 4 :])
+        return at + 4 + inner, version
+    return at, {0x0800: 4, 0x86DD: 6}.get(kind, 0)

@@ -20,6 +20,7 @@ from ovsflow.openflow.text.keys import (
     ETH_MPLS,
     ETH_MPLS_MULTICAST,
     ETH_NSH,
+    ETH_PBB,
     ETH_RARP,
     ICMP,
     ICMPV6,
@@ -39,6 +40,7 @@ _LATER_FRAGMENT = 0b10
 # Prerequisite -> Ethernet types, IP protocol (`None`: any).
 _LAYERS: dict[str, tuple[tuple[int, ...], int | None]] = {
     "mpls": ((ETH_MPLS, ETH_MPLS_MULTICAST), None),
+    "pbb": ((ETH_PBB,), None),
     "arp": ((ETH_ARP, ETH_RARP), None),
     "ipv4": ((ETH_IP,), None),
     "ipv6": ((ETH_IPV6,), None),
@@ -166,6 +168,12 @@ def _suits(packet: _Packet, action: Action) -> bool:
             found = packet.has("mpls")
             packet.eth_type = action.ethertype
             return found or lenient
+        case model.PushPbb():
+            packet.eth_type, packet.protocol, packet.tagged = action.ethertype, 0, False
+        case model.PopPbb():
+            found = packet.has("pbb")
+            packet.eth_type = packet.protocol = 0
+            return found
         case model.SetNwTtl() | model.DecNwTtl():
             return lenient or packet.has("ip")
         case model.SetMplsTtl() | model.DecMplsTtl():
