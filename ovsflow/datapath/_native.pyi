@@ -8,7 +8,16 @@ Every method releases the interpreter lock while it works.  Times are `time.mono
 
 from typing import final
 
-__all__ = ["Datapath", "Event", "Field", "Port", "PortCounters", "fields"]
+__all__ = [
+    "Datapath",
+    "Event",
+    "Field",
+    "Port",
+    "PortCounters",
+    "fields",
+    "run_of_bundled",
+    "run_of_messages",
+]
 
 @final
 class Field:
@@ -58,6 +67,25 @@ class Field:
 
 def fields() -> tuple[Field, ...]:
     """The field table, in the order in which a switch encodes matches."""
+
+def run_of_messages(
+    stream: bytes | bytearray, start: int, limit: int, version: int, types: bytes
+) -> int:
+    """Where the run of whole messages of one version and some types ends that begins at `start`.
+
+    It is `start` itself if there is none.  A run ends with the message that reaches `limit`.
+    """
+
+def run_of_bundled(
+    stream: bytes | bytearray, start: int, limit: int, version: int, types: bytes
+) -> tuple[int, int, int, bytes, int] | None:
+    """A run of BUNDLE_ADD messages for one bundle: each with one message of some types in it.
+
+    Returns:
+        `(bundle id, flags, number of messages, the messages without envelopes, where the run
+        ends)`, or `None` when an envelope is not of that kind: transaction ids that differ,
+        properties, anything cut short.
+    """
 
 @final
 class Port:

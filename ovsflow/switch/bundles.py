@@ -67,6 +67,10 @@ class Bundles:
     def __init__(self) -> None:
         self._open: dict[int, Bundle] = {}
 
+    def __bool__(self) -> bool:
+        """Whether any is open."""
+        return bool(self._open)
+
     def open(self, number: int, flags: int, now_ns: int) -> None:
         """Begins a bundle.
 
@@ -122,6 +126,27 @@ class Bundles:
             bundle.ports.append(message)
         bundle.messages += 1
         bundle.used_ns = now_ns
+
+    def add_many(self, number: int, flags: int, messages: bytes, count: int, now_ns: int) -> bool:
+        """Adds table changes to an open bundle, or none of them if `add` would refuse one.
+
+        Args:
+            number: The bundle's id.
+            flags: The bundle's flags.
+            messages: Whole messages, back to back; their transaction ids are those outside.
+            count: How many there are.
+            now_ns: The time.
+        """
+        bundle = self._open.get(number)
+        if bundle is None or bundle.closed or bundle.flags != flags:
+            return False
+        size = sum(len(each.tables) for each in self._open.values()) + len(messages)
+        if bundle.messages + count > MAX_MESSAGES or size > MAX_BYTES:
+            return False
+        bundle.tables += messages
+        bundle.messages += count
+        bundle.used_ns = now_ns
+        return True
 
     def take(self, number: int, flags: int) -> Bundle:
         """Takes a bundle out, to commit it."""

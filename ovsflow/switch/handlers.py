@@ -78,13 +78,15 @@ _MULTIPART: Final = {
     int(version): type_number(version, MessageType.MULTIPART_REQUEST) for version in Version
 }
 #: What a bundle may hold, besides PORT_MOD.
-_BUNDLED: Final = {
-    int(version): type_numbers(
-        version,
-        MessageType.FLOW_MOD,
-        MessageType.GROUP_MOD,
-        MessageType.METER_MOD,
-        MessageType.PACKET_OUT,
+BUNDLED: Final = {
+    int(version): bytes(
+        type_numbers(
+            version,
+            MessageType.FLOW_MOD,
+            MessageType.GROUP_MOD,
+            MessageType.METER_MOD,
+            MessageType.PACKET_OUT,
+        )
     )
     for version in Version
 }
@@ -246,7 +248,7 @@ def _bundle_add(session: "Session", body: Body, xid: int, data: bytes) -> None:
     message = body.message
     if len(message) < HEADER_BYTES or message[0] != session.version:
         raise bundle_error(MSG_UNSUPPORTED, "the message has another version")
-    tables = message[1] in _BUNDLED[session.version]
+    tables = message[1] in BUNDLED[session.version]
     if not tables and message[1] != type_number(session.version, MessageType.PORT_MOD):
         raise bundle_error(MSG_UNSUPPORTED, f"messages of type {message[1]} cannot be bundled")
     session.bundles.add(body.bundle_id, body.flags, message, xid, session.now_ns, tables=tables)

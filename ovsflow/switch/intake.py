@@ -2,15 +2,16 @@
 
 Messages that change tables are by far the most, and the datapath takes them as they are on the
 wire.  So only headers are looked at here, and neighbouring messages whose type is in `bulk` come
-out as ONE slice.  Everything else comes out one message at a time.
+out as ONE slice, found by the datapath's own eyes.  Those for a bundle can be had so too, out of
+their envelopes.  Everything else comes out one message at a time.
 
 The stream is never copied more than once, and never holds more than what was fed and not taken.
 """
 
-from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
+from ovsflow.datapath import run_of_bundled, run_of_messages
 from ovsflow.openflow.constants import HEADER_BYTES
 
 #: Bytes after which a slice of table changes ends, so that one peer cannot hold up the others.
@@ -32,6 +33,25 @@ class Piece:
 
     data: bytes
     bulk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """Table changes for one bundle.
+
+    Attributes:
+        bundle: The bundle's id.
+        flags: The bundle's flags.
+        count: How many messages there are.
+        messages: They, without their envelopes, back to back.
+        end: Where the stream goes on behind them.
+    """
+
+    bundle: int
+    flags: int
+    count: int
+    messages: bytes
+    end: int
 
 
 class Intake:
@@ -56,7 +76,7 @@ class Intake:
         """The first eight bytes that wait, or fewer."""
         return bytes(self._buffer[self._start : self._start + HEADER_BYTES])
 
-    def take(self, version: int, bulk: Container[int]) -> Piece | None:
+    def take(self, version: int, bulk: bytes) -> Piece | None:
         """Takes the next message, or the next slice of table changes.
 
         Args:
@@ -70,24 +90,32 @@ class Intake:
             BrokenStreamError: The stream cannot be cut any more.
         """
         buffer, start = self._buffer, self._start
-        end, limit = len(buffer), start + SLICE_BYTES
-        position = start
-        while end - position >= HEADER_BYTES and position < limit:
-            length = buffer[position + 2] << 8 | buffer[position + 3]
-            if length < HEADER_BYTES:
-                if position > start:
-                    break
-                raise BrokenStreamError(f"a message of {length} bytes")
-            if position + length > end:
-                break
-            if buffer[position + 1] not in bulk or buffer[position] != version:
-                if position > start:
-                    break
-                self._start = position + length
-                return Piece(bytes(buffer[start : self._start]), bulk=False)
-            position += length
-        if position == start:
+        end = run_of_messages(buffer, start, start + SLICE_BYTES, version, bulk)
+        if end > start:
+            self._start = end
+            with memoryview(buffer) as view:
+                return Piece(bytes(view[start:end]), bulk=True)
+        if len(buffer) - start < HEADER_BYTES:
             return None
-        self._start = position
-        with memoryview(buffer) as view:
-            return Piece(bytes(view[start:position]), bulk=True)
+        length = buffer[start + 2] << 8 | buffer[start + 3]
+        if length < HEADER_BYTES:
+            raise BrokenStreamError(f"a message of {length} bytes")
+        if start + length > len(buffer):
+            return None
+        self._start = start + length
+        return Piece(bytes(buffer[start : self._start]), bulk=False)
+
+    def peek_bundled(self, version: int, bulk: bytes) -> Bundled | None:
+        """What waits next, if it is messages for one bundle, each in a plain envelope.
+
+        Args:
+            version: The version byte of envelopes and messages.
+            bulk: Type bytes of the messages.
+        """
+        start = self._start
+        found = run_of_bundled(self._buffer, start, start + SLICE_BYTES, version, bulk)
+        return None if found is None else Bundled(*found)
+
+    def skip_to(self, end: int) -> None:
+        """Takes what `peek_bundled` has shown."""
+        self._start = end

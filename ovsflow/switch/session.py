@@ -40,7 +40,7 @@ from ovsflow.switch.bridge import Bridge
 from ovsflow.switch.bundles import Bundles
 from ovsflow.switch.features import type_numbers
 from ovsflow.switch.forwarding import forward, messages_of
-from ovsflow.switch.handlers import handle
+from ovsflow.switch.handlers import BUNDLED, handle
 from ovsflow.switch.intake import BrokenStreamError, Intake, Piece
 from ovsflow.switch.interest import Interest, Subject
 from ovsflow.switch.monitors import Monitors
@@ -60,7 +60,7 @@ OUTPUT_HIGH: Final = 1 << 18
 #: Bytes of a request that an error echoes: all, but for what must still fit into one message.
 ECHOED_BYTES: Final = 0xFFFF - 32
 
-_BULK: Final = {int(version): type_numbers(version, *TABLE_CHANGES) for version in Version}
+_BULK: Final = {int(version): bytes(type_numbers(version, *TABLE_CHANGES)) for version in Version}
 _HELLO_INCOMPATIBLE: Final = 0
 _BAD_VERSION: Final = 0
 _IS_SECONDARY: Final = 10
@@ -144,7 +144,9 @@ class Session:
             while self._dump is None and self.ended is None:
                 if self.version == 0 and not self._peek_hello():
                     break
-                piece = self._intake.take(self.version, _BULK.get(self.version, ()))
+                if self.bundles and self._take_bundled():
+                    continue
+                piece = self._intake.take(self.version, _BULK.get(self.version, b""))
                 if piece is None:
                     break
                 self._take_piece(piece)
@@ -308,6 +310,19 @@ class Session:
         except EncodeError as error:
             # The peer asked for something that its version cannot be told.
             self.fail(DecodeError(str(error), ErrorType.BAD_REQUEST, 1), data)
+
+    def _take_bundled(self) -> bool:
+        """Keeps a run of messages for an open bundle; false if they need a look one by one."""
+        if self.role is Role.SECONDARY or self.bridge.snoopers:
+            return False
+        run = self._intake.peek_bundled(self.version, BUNDLED[self.version])
+        if run is None or not self.bundles.add_many(
+            run.bundle, run.flags, run.messages, run.count, self.now_ns
+        ):
+            return False
+        self.messages += run.count
+        self._intake.skip_to(run.end)
+        return True
 
     def _check_version(self, data: bytes) -> None:
         """Only HELLO and echo replies may speak another version than the one agreed on."""

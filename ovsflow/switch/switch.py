@@ -400,7 +400,7 @@ def _messages(data: bytes) -> Iterator[bytes]:
     """Cuts what the datapath answers into messages."""
     intake = Intake()
     intake.feed(data)
-    while (piece := intake.take(_VERSION, ())) is not None:
+    while (piece := intake.take(_VERSION, b"")) is not None:
         yield piece.data
 
 

@@ -3,6 +3,8 @@
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ovsflow.openflow import codec
 from ovsflow.openflow.bundle import BundleAdd, BundleControl
@@ -111,3 +113,44 @@ def test_bundles_that_nobody_adds_to_are_given_up(peer: Peer) -> None:
     peer.now_ns += bundles.IDLE_NS + 1
     peer.ask(BundleControl(2, OPEN, 1))
     assert code_of(peer.ask(BundleControl(1, CLOSE, 1))) == 2
+
+
+def conversation(version: int, steps: list[tuple[str, int]]) -> list[bytes]:
+    """Messages about bundles 1 and 2, by name."""
+    made = {
+        "open": lambda number: BundleControl(number, OPEN, 1),
+        "close": lambda number: BundleControl(number, CLOSE, 1),
+        "commit": lambda number: BundleControl(number, COMMIT, 1),
+        "add": lambda number: BundleAdd(number, 1, raw(version, 14, bytes([number]) * 48, 7)),
+        "other flags": lambda number: BundleAdd(number, 3, raw(version, 14, bytes(48), 7)),
+        "other xid": lambda number: BundleAdd(number, 1, raw(version, 14, bytes(48), 8)),
+        "barrier inside": lambda number: BundleAdd(number, 1, raw(version, 20, b"", 7)),
+        "version inside": lambda number: BundleAdd(number, 1, raw(version ^ 2, 14, bytes(48), 7)),
+    }
+    return [codec.encode(made[what](number), version, 7) for what, number in steps]
+
+
+STEPS = st.tuples(
+    st.sampled_from(
+        ("open", "close", "commit", "other flags", "other xid", "barrier inside", "version inside")
+        + ("add",) * 8
+    ),
+    st.integers(1, 2),
+)
+
+
+@given(st.sampled_from([4, 5, 6]), st.lists(STEPS, max_size=30), st.booleans())
+def test_many_at_once_are_what_they_are_one_by_one(
+    version: int, steps: list[tuple[str, int]], limited: bool
+) -> None:
+    messages = conversation(version, [("open", 1), *steps, ("commit", 1), ("commit", 2)])
+    with pytest.MonkeyPatch.context() as patch:
+        if limited:
+            patch.setattr(bundles, "MAX_MESSAGES", 3)
+        one_by_one, at_once = (Peer(bridge_of(FakeDatapath()), version) for _ in range(2))
+        for message in messages:
+            one_by_one.give(message)
+        at_once.give(b"".join(messages))
+        assert at_once.take() == one_by_one.take()
+        assert datapath_of(at_once).applied == datapath_of(one_by_one).applied
+        assert at_once.session.messages == one_by_one.session.messages

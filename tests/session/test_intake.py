@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ovsflow.switch.intake import SLICE_BYTES, BrokenStreamError, Intake, Piece
 from tests.session.fake import raw
 
-BULK = frozenset({13, 14, 15})
+BULK = bytes((13, 14, 15))
 ECHO = raw(4, 2, b"hello")
 MOD = raw(4, 14, bytes(48))
 GROUP = raw(4, 15, bytes(8))

@@ -11,10 +11,12 @@ from tools.benchmarks.openflow_client import HEADER
 
 FLOW_MOD, BUNDLE_CONTROL, BUNDLE_ADD = 14, 33, 34
 OF13, OF14 = 0x04, 0x05
-ADD, DELETE = 0, 3
+ADD, DELETE, DELETE_STRICT = 0, 3, 4
 NO_BUFFER = ANY = 0xFFFFFFFF
 #: OXM headers (OpenFlow basic class), without a mask.
 IN_PORT, ETH_TYPE, IPV4_DST, TUNNEL_ID = 0x80000004, 0x80000A02, 0x80001804, 0x80004C08
+#: The source address with a mask.
+IPV4_SRC_MASKED = 0x80001708
 #: NXM_NX_TUN_IPV4_DST.
 TUN_DST = 0x00014004
 OUTPUT, SET_FIELD = 0, 25
@@ -44,6 +46,13 @@ def set_field(field: bytes) -> bytes:
     """A set-field action."""
     length = (4 + len(field) + 7) // 8 * 8
     return struct.pack("!HH", SET_FIELD, length) + field + bytes(length - 4 - len(field))
+
+
+def as_delete(message: bytes) -> bytes:
+    """The FLOW_MOD that deletes just the flow that `message` adds."""
+    changed = bytearray(message)
+    changed[8 + 17] = DELETE_STRICT
+    return bytes(changed)
 
 
 def delete_all(version: int) -> bytes:

@@ -67,6 +67,10 @@ class Client:
         self.barrier()
         return time.monotonic() - started
 
+    def send(self, messages: bytes) -> None:
+        """Sends messages and waits for nothing."""
+        self._socket.sendall(messages)
+
     def barrier(self) -> None:
         """Waits until the switch has done all that it was sent."""
         self._ask(BARRIER_REQUEST, b"", BARRIER_REPLY)

@@ -8,6 +8,7 @@
 mod datapath;
 mod event;
 mod field;
+mod framing;
 mod port;
 mod refusal;
 
@@ -21,6 +22,8 @@ mod _native {
     use crate::event::Event;
     #[pymodule_export]
     use crate::field::{Field, fields};
+    #[pymodule_export]
+    use crate::framing::{run_of_bundled, run_of_messages};
     #[pymodule_export]
     use crate::port::{Port, PortCounters};
 }

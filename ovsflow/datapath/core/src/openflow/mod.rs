@@ -8,6 +8,7 @@ mod codec;
 pub mod decode;
 pub mod encode;
 pub mod error;
+pub mod framing;
 pub mod modify;
 pub mod tell;
 #[cfg(test)]
