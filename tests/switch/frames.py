@@ -25,16 +25,17 @@ class Frame:
     """A frame taken apart.
 
     `fields` holds every header field by its OpenFlow name, without VLANs; `vlans` the tags,
-    outermost first, as (TPID, TCI without the present bit).
+    outermost first, as (TPID, TCI without the present bit); `padding` counts zeros at the end.
     """
 
     vlans: list[tuple[int, int]] = field(default_factory=list)
     fields: dict[str, int] = field(default_factory=dict)
     payload: bytes = b""
+    padding: int = 0
 
     def copy(self) -> Self:
         """A frame that can be changed alone."""
-        return type(self)(list(self.vlans), dict(self.fields), self.payload)
+        return type(self)(list(self.vlans), dict(self.fields), self.payload, self.padding)
 
     def build(self) -> bytes:
         """The bytes, every checksum computed from scratch."""
@@ -42,7 +43,7 @@ class Frame:
         head = f["eth_dst"].to_bytes(6, "big") + f["eth_src"].to_bytes(6, "big")
         for tpid, tci in self.vlans:
             head += struct.pack("!HH", tpid, tci)
-        return head + struct.pack("!H", f["eth_type"]) + self._network()
+        return head + struct.pack("!H", f["eth_type"]) + self._network() + bytes(self.padding)
 
     def _network(self) -> bytes:
         f = self.fields

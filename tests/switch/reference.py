@@ -179,7 +179,11 @@ class ReferenceSwitch:
             frame.vlans.insert(0, (action.ethertype, tci))
         elif isinstance(action, act.PopVlan):
             if frame.vlans:
+                before = len(frame.build())
                 frame.vlans.pop(0)
+                # What was long enough for a wire is so again (IEEE 802.3, 3.2.8).
+                if before >= 60:
+                    frame.padding += max(0, 60 - len(frame.build()))
         elif isinstance(action, act.SetNwTtl):
             if "ttl" in f:
                 f["ttl"] = action.ttl

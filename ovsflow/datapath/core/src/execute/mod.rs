@@ -173,7 +173,11 @@ fn is_rewrite(action: &DpAction) -> bool {
 #[inline]
 fn needs_plain(action: &DpAction, packet: &Packet) -> bool {
     packet.offload.gso.is_some()
-        && matches!(action, DpAction::PushMpls { .. } | DpAction::PushPbb { .. })
+        && match action {
+            DpAction::PushMpls { .. } | DpAction::PushPbb { .. } => true,
+            DpAction::Set(header) => rewrite::changes_layers(header),
+            _ => false,
+        }
 }
 
 fn run_each<S: Sink>(actions: &[DpAction], start: usize, packets: &mut Batch, sink: &mut S) {

@@ -70,6 +70,7 @@ fn push_or_pop(
     packet: &mut Packet,
     known: &mut Known,
 ) -> Result<(), DropReason> {
+    let before = packet.len();
     let pushed = match action {
         DpAction::PushVlan { tpid, tci } => {
             // A frame too short to be tagged is no reason to lose it here.
@@ -77,6 +78,7 @@ fn push_or_pop(
         }
         DpAction::PopVlan => {
             ethernet::pop_vlan(packet);
+            ethernet::pad_shortened(packet, before);
             true
         }
         DpAction::PushMpls { ethertype, lse } => {
@@ -88,6 +90,7 @@ fn push_or_pop(
             if layers.has_mpls() {
                 mpls::pop(packet, usize::from(layers.type_at), *ethertype);
             }
+            ethernet::pad_shortened(packet, before);
             true
         }
         DpAction::PushPbb { ethertype, itag } => {
@@ -98,6 +101,7 @@ fn push_or_pop(
             if layers.has_pbb() {
                 ethernet::pop_pbb(packet, usize::from(layers.tag));
             }
+            ethernet::pad_shortened(packet, before);
             true
         }
         _ => true,
@@ -207,7 +211,7 @@ fn ipv4_change(header: &SetHeader) -> Option<ipv4::Change> {
 
 /// Whether writing `header` may change what follows it.
 #[inline]
-fn changes_layers(header: &SetHeader) -> bool {
+pub(super) fn changes_layers(header: &SetHeader) -> bool {
     match header {
         SetHeader::EtherType(_) => true,
         SetHeader::Ipv4 { proto, .. } => proto.is_some(),

@@ -180,6 +180,28 @@ impl Packet {
         self.pull_front(count)
     }
 
+    /// Fills the frame up with zeros to `len` bytes, if it is shorter and the buffer holds as many.
+    #[inline]
+    pub fn pad(&mut self, len: usize) {
+        let Some(missing) = len.checked_sub(self.len()) else {
+            return;
+        };
+        let (start, end) = (self.start as usize, self.end as usize);
+        let room = self.buffer.len() - end;
+        if room < missing {
+            let back = missing - room;
+            if back > start {
+                return;
+            }
+            self.buffer.copy_within(start..end, start - back);
+            self.start -= back as u32;
+            self.end -= back as u32;
+        }
+        let end = self.end as usize;
+        self.buffer[end..end + missing].fill(0);
+        self.end += missing as u32;
+    }
+
     /// Makes this packet a copy of `other`: frame, origin, offload, tunnel and queue.
     pub fn copy_from(&mut self, other: &Self) {
         self.set_frame(other.bytes());
@@ -283,6 +305,19 @@ mod tests {
             prop_assert_eq!(packet.offload.checksum, Some(checksum));
             prop_assert_eq!(packet.remove(at, frame.len() + 1), false);
             prop_assert_eq!(packet.bytes(), &frame);
+        }
+    }
+
+    #[test]
+    fn test_a_frame_is_padded_whether_or_not_there_is_room_behind() {
+        for room in [0, 2, 9] {
+            let mut packet = Packet::with_capacity(10 + room);
+            assert!(packet.append(&[7; 10]));
+            assert!(packet.remove(2, 5));
+            packet.pad(9);
+            assert_eq!(packet.bytes(), [7, 7, 7, 7, 7, 0, 0, 0, 0], "{room}");
+            packet.pad(4);
+            assert_eq!(packet.len(), 9);
         }
     }
 

@@ -14,6 +14,9 @@ pub const VLAN_LEN: usize = 4;
 /// Length of what a PBB push adds: addresses, EtherType and I-TAG.
 pub const PBB_LEN: usize = 18;
 
+/// The shortest frame on a wire, without its check sequence.
+pub const FRAME_MIN: usize = 60;
+
 /// IPv4.
 pub const TYPE_IPV4: u16 = 0x0800;
 /// ARP.
@@ -36,6 +39,17 @@ pub const TYPE_PBB: u16 = 0x88e7;
 pub const TYPE_NONE: u16 = 0x05ff;
 /// The lowest EtherType; smaller numbers are 802.3 lengths.
 pub const TYPE_MIN: u16 = 0x0600;
+
+/// Fills a frame that lost a header up to the shortest legal one, if it was legal when it was
+/// `before` bytes long.  What is shortened on its way must be padded before it is sent, and where
+/// it leaves nobody knows that it was; a runt of a virtual device stays as it is.
+/// Source: IEEE 802.3 §3.2.8, 802.1Q §6.
+#[inline]
+pub fn pad_shortened(packet: &mut Packet, before: usize) {
+    if before >= FRAME_MIN && packet.len() < FRAME_MIN {
+        packet.pad(FRAME_MIN);
+    }
+}
 
 /// Whether `ethertype` announces a VLAN tag.
 #[inline]

@@ -116,7 +116,7 @@ pub struct Change {
 /// Writes header bits and keeps the transport checksum in step.
 ///
 /// While a routing header has segments left the destination is not the one that the transport
-/// checksum covers.  The protocol is only written where no extension header stands before it.
+/// checksum covers.  The protocol is the number of what stands behind all extension headers.
 #[inline]
 pub fn set(frame: &mut [u8], layers: &Layers, offload: &Offload, change: &Change) {
     let l3 = usize::from(layers.l3);
@@ -130,13 +130,6 @@ pub fn set(frame: &mut [u8], layers: &Layers, offload: &Offload, change: &Change
     raw[HOP_LIMIT_AT] = change.hop_limit.unwrap_or(raw[HOP_LIMIT_AT]);
 
     let mut pseudo = 0;
-    if let Some(proto) = change.proto
-        && usize::from(layers.l4) == l3 + HEADER_LEN
-    {
-        let old = raw[NEXT_HEADER_AT];
-        raw[NEXT_HEADER_AT] = proto;
-        pseudo = checksum::delta16(u16::from(old), u16::from(proto));
-    }
     if change.src_mask != 0 {
         pseudo = checksum::add(pseudo, set_address(raw, 8, change.src, change.src_mask));
     }
@@ -146,7 +139,31 @@ pub fn set(frame: &mut [u8], layers: &Layers, offload: &Offload, change: &Change
             pseudo = checksum::add(pseudo, delta);
         }
     }
+    if let Some(proto) = change.proto
+        && let Some(field) = last_next_header(frame, layers).and_then(|at| frame.get_mut(at))
+    {
+        let delta = checksum::delta16(u16::from(*field), u16::from(proto));
+        *field = proto;
+        pseudo = checksum::add(pseudo, delta);
+    }
     transport::pseudo_changed(frame, layers, offload, pseudo);
+}
+
+/// Where the number of the protocol behind all extension headers stands.
+fn last_next_header(frame: &[u8], layers: &Layers) -> Option<usize> {
+    let l3 = usize::from(layers.l3);
+    let (mut field, mut at) = (l3 + NEXT_HEADER_AT, l3 + HEADER_LEN);
+    while at < usize::from(layers.l4) {
+        let [_, units] = *view::<2>(frame, at)?;
+        let len = match *frame.get(field)? {
+            NEXT_FRAGMENT => 8,
+            NEXT_AUTHENTICATION => (usize::from(units) + 2) * 4,
+            _ => (usize::from(units) + 1) * 8,
+        };
+        field = at;
+        at += len;
+    }
+    (at == usize::from(layers.l4)).then_some(field)
 }
 
 /// Writes bits of the address at `at` (8 or 24); what the sum grew by.

@@ -93,6 +93,12 @@ impl Meter {
         meter
     }
 
+    /// Whether packets that pass may come out with another DSCP.
+    pub fn remarks(&self) -> bool {
+        let remarks = |band: &MeterBand| matches!(band.kind, MeterBandKind::DscpRemark { .. });
+        self.bands.iter().any(remarks)
+    }
+
     /// Runs `packets` packets of together `bytes` bytes past the meter: all share one fate.
     /// A super-frame counts as the packets that it will be cut into.
     pub fn run(&self, packets: u64, bytes: u64, now: Now) -> MeterVerdict {

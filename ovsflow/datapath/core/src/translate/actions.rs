@@ -1,5 +1,7 @@
 //! Lists of actions, run from first to last on the walk's key.
 
+use std::sync::Arc;
+
 use super::Observer;
 use super::emit::{IPV4, IPV6};
 use super::freeze::{Hidden, Step, without_list};
@@ -9,9 +11,11 @@ use crate::action::{DpAction, PacketInReason};
 use crate::error::DropReason;
 use crate::flow::field::{Prerequisite, VLAN_PRESENT};
 use crate::flow::{FlowKey, Slot, slot};
-use crate::openflow::action::{Action, Bundle, Instructions, Multipath, Subfield, TableId};
+use crate::openflow::action::{
+    Action, Bundle, Instructions, MeterId, Multipath, Subfield, TableId,
+};
 use crate::packet::PortNo;
-use crate::table::Compat;
+use crate::table::{Compat, Meter};
 
 /// The bottom-of-stack bit of a label stack entry.
 const BOTTOM: u32 = 0x100;
@@ -65,10 +69,7 @@ impl<O: Observer> Walk<'_, O> {
             Action::SetQueue(queue) => self.emitter.push(DpAction::SetQueue(*queue)),
             Action::PopQueue => self.emitter.push(DpAction::SetQueue(0)),
             Action::Group(group) => self.group(*group),
-            Action::Meter(meter) => {
-                self.emitter.flush_all(&self.flow);
-                self.emitter.push(DpAction::Meter(*meter));
-            }
+            Action::Meter(meter) => self.meter(*meter),
             Action::SetField(write) => self.write_field(write),
             Action::Load { target, value } => self.write(*target, u128::from(*value)),
             Action::Move { source, target } => self.move_bits(*source, *target),
@@ -205,19 +206,27 @@ impl<O: Observer> Walk<'_, O> {
         self.provenance.reset_mpls_ttl();
     }
 
-    /// The label stack entry that the first push makes: explicit null, TTL and class from IP.
+    /// The label stack entry that the first push makes.
+    ///
+    /// By the specification the TTL is IP's, and what has no field to be copied from is zero.  Open
+    /// vSwitch makes an explicit null of IP's version, copies the class too, and falls back on 64.
+    /// Source: OpenFlow 1.3.5 §5.12.1.
     fn first_label(&mut self) -> u32 {
+        let by_spec = self.context.pipeline.compat() == Compat::Spec;
         if !self.meets(Prerequisite::Ip) {
-            return BOTTOM | 64;
+            return BOTTOM | if by_spec { 0 } else { 64 };
         }
         self.provenance.consult_slot(slot::IP_TTL, 0xff);
+        let ttl = self.flow.value(slot::IP_TTL) as u32;
+        if by_spec {
+            return BOTTOM | ttl;
+        }
         self.provenance.consult_slot(slot::IP_TOS, 0xff);
         let label = match self.flow.value(slot::ETH_TYPE) as u16 {
             IPV6 => 2,
             _ => 0,
         };
         let class = self.flow.value(slot::IP_TOS) as u32 >> 2 & 7;
-        let ttl = self.flow.value(slot::IP_TTL) as u32;
         label << 12 | class << 9 | BOTTOM | ttl
     }
 
@@ -357,12 +366,23 @@ impl<O: Observer> Walk<'_, O> {
     fn expired_ttl_out(
         &mut self,
         controllers: &[u16],
-    ) -> Option<std::sync::Arc<crate::action::ControllerOut>> {
+    ) -> Option<Arc<crate::action::ControllerOut>> {
         if !self.context.settings.invalid_ttl_to_controller {
             return None;
         }
         let controller = controllers.first().copied().unwrap_or(0);
         self.controller_out(PacketInReason::InvalidTtl, controller, 0xffff)
+    }
+
+    /// Sends the packet past a meter.  One that may write the DSCP hides it from what follows.
+    pub(super) fn meter(&mut self, id: MeterId) {
+        self.emitter.flush_all(&self.flow);
+        self.emitter.push(DpAction::Meter(id));
+        let remarks = |meter: &Arc<Meter>| meter.remarks();
+        if self.context.pipeline.meter(id).is_some_and(remarks) && self.meets(Prerequisite::Ip) {
+            self.provenance.disguise(slot::IP_TOS);
+            self.hidden = self.hidden.max(Hidden::TrafficClass);
+        }
     }
 
     /// Runs a list and puts everything back.

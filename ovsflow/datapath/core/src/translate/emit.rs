@@ -152,6 +152,10 @@ impl Emitter {
                 src_mask,
             }));
         }
+        if self.take(slot::ETH_TYPE) != 0 {
+            let ethertype = flow.value(slot::ETH_TYPE) as u16;
+            self.push(DpAction::Set(SetHeader::EtherType(ethertype)));
+        }
     }
 
     fn flush_mpls(&mut self, flow: &FlowKey) {
@@ -191,7 +195,8 @@ impl Emitter {
         let dst_mask = self.take(slot::IPV4_DST) as u32;
         let tos_mask = self.take(slot::IP_TOS) as u8;
         let ttl = (self.take(slot::IP_TTL) != 0).then(|| flow.value(slot::IP_TTL) as u8);
-        if src_mask | dst_mask != 0 || tos_mask != 0 || ttl.is_some() {
+        let proto = (self.take(slot::IP_PROTO) != 0).then(|| flow.value(slot::IP_PROTO) as u8);
+        if src_mask | dst_mask != 0 || tos_mask != 0 || ttl.is_some() || proto.is_some() {
             self.actions.push(DpAction::Set(SetHeader::Ipv4 {
                 src: flow.value(slot::IPV4_SRC) as u32 & src_mask,
                 src_mask,
@@ -200,7 +205,7 @@ impl Emitter {
                 tos: flow.value(slot::IP_TOS) as u8 & tos_mask,
                 tos_mask,
                 ttl,
-                proto: None,
+                proto,
             }));
         }
     }
@@ -210,6 +215,7 @@ impl Emitter {
         let label_mask = self.take(slot::IPV6_LABEL) as u32;
         let traffic_class_mask = self.take(slot::IP_TOS) as u8;
         let ttl = self.take(slot::IP_TTL) != 0;
+        let proto = self.take(slot::IP_PROTO) != 0;
         let set = SetIpv6 {
             src: flow.value(slot::IPV6_SRC) & src_mask,
             src_mask,
@@ -220,7 +226,7 @@ impl Emitter {
             label: flow.value(slot::IPV6_LABEL) as u32 & label_mask,
             label_mask,
             hop_limit: ttl.then(|| flow.value(slot::IP_TTL) as u8),
-            proto: None,
+            proto: proto.then(|| flow.value(slot::IP_PROTO) as u8),
         };
         if set != SetIpv6::default() || src_mask | dst_mask != 0 {
             self.push(DpAction::Set(SetHeader::Ipv6(Box::new(set))));

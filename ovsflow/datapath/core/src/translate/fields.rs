@@ -1,11 +1,13 @@
 //! Reading and writing fields in mid-walk: prerequisites, set_field, load, move, the stack.
 
 use super::Observer;
+use super::freeze::Hidden;
 use super::walk::Walk;
 use crate::error::DropReason;
 use crate::flow::field::{Field, LATER_FRAGMENT, Prerequisite, VLAN_PRESENT, field};
 use crate::flow::{FlowMask, Slot, slot};
 use crate::openflow::action::{FieldValue, Subfield};
+use crate::packet::ethernet::TYPE_NONE;
 
 /// Bytes that the stack may hold.
 const STACK_LIMIT_BYTES: usize = 65_536;
@@ -79,12 +81,27 @@ impl<O: Observer> Walk<'_, O> {
         }
         let before = self.flow.value(row.slot) & bits;
         let known = self.provenance.is_known(row.slot, bits);
+        if let Some(hidden) = hidden_by(row) {
+            if self.lacks_ethertype() {
+                return;
+            }
+            // Earlier writes are of headers that this one may turn into others.
+            self.emitter.flush_all(&self.flow);
+            self.hidden = self.hidden.max(hidden);
+        }
         row.write(&mut self.flow, write.value, write.mask);
         self.provenance.overwrite(row.slot, bits);
         let unchanged = known && before == self.flow.value(row.slot) & bits;
         if is_header(row.slot) && !unchanged {
             self.emitter.pend(row.slot, bits);
         }
+    }
+
+    /// Whether the frame has a length where an EtherType would stand.
+    fn lacks_ethertype(&mut self) -> bool {
+        let all = slot::ETH_TYPE.ones();
+        self.provenance.consult_slot(slot::ETH_TYPE, all);
+        self.flow.value(slot::ETH_TYPE) == u128::from(TYPE_NONE)
     }
 
     /// Copies bits from one field to another; nothing if a header is missing.
@@ -130,11 +147,19 @@ pub(super) fn subfield_mask(part: Subfield) -> u128 {
 /// Whether a place belongs to a header of the packet, and not to metadata.
 fn is_header(place: Slot) -> bool {
     match place.word {
-        // arp_op; nothing else of this word can be written in a header.
-        0 => place == slot::IP_PROTO,
+        0 => place == slot::IP_PROTO || place == slot::ETH_TYPE,
         1..=4 | 12..=22 => true,
         23 => place.shift >= slot::ND_RESERVED.shift,
         _ => false,
+    }
+}
+
+/// What becomes of the headers behind a field that says what they are, when it is written.
+fn hidden_by(row: &Field) -> Option<Hidden> {
+    match row.slot {
+        slot::ETH_TYPE => Some(Hidden::Frame),
+        slot::IP_PROTO if row.prerequisite == Prerequisite::Ip => Some(Hidden::Network),
+        _ => None,
     }
 }
 
@@ -145,6 +170,7 @@ fn is_written_whole(row: &Field) -> bool {
         Prerequisite::Icmpv4 | Prerequisite::Icmpv6
     );
     let whole = [
+        slot::ETH_TYPE,
         slot::IP_TTL,
         slot::IP_PROTO,
         slot::ND_RESERVED,

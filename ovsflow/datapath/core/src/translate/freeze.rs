@@ -1,7 +1,8 @@
 //! Freezing a walk in the middle, when it needs headers that the key does not have.
 //!
-//! Behind a popped MPLS label or PBB tag lies a header that extraction did not read.  As long as
-//! nobody asks for it the walk goes on; the first lookup or action that does stops everything:
+//! Behind a popped MPLS label or PBB tag lies a header that extraction did not read; a written
+//! EtherType or IP protocol makes another header of the bytes behind it; and only the packet itself
+//! knows what a meter has made of its DSCP.  As long as nobody asks for it the walk goes on; the first lookup or action that does stops everything:
 //! each list that is open leaves what it still had to do ([`Step`]), innermost first, and the
 //! packet is told to come back ([`DpAction::Recirculate`]).  Then its headers are read again, and
 //! a walk thaws the steps.
@@ -31,6 +32,8 @@ const LIMIT: usize = 65_536;
 pub(super) enum Hidden {
     #[default]
     Nothing,
+    /// DSCP and ECN, which a meter may have written.
+    TrafficClass,
     /// Network and transport headers.
     Network,
     /// Those of the frame as well.
@@ -127,6 +130,18 @@ impl<O: Observer> Walk<'_, O> {
     pub(super) fn lacks_headers_for(&self, action: &Action) -> bool {
         let hidden = self.hidden;
         hidden != Hidden::Nothing && reads(action) >= reach_of(hidden)
+    }
+
+    /// Whether a lookup might see something that is hidden.
+    pub(super) fn hides_from_tables(&self) -> bool {
+        match self.hidden {
+            Hidden::Nothing => false,
+            Hidden::TrafficClass => {
+                let active = self.context.pipeline.active_mask();
+                active.value(slot::IP_TOS) != 0
+            }
+            Hidden::Network | Hidden::Frame => true,
+        }
     }
 
     /// Stops here: `step` is the first thing to do when the packet is back.

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 
 use super::sample::{PORTS, TUNNEL_PORT, blank, field_value, output, pipeline, rule};
 use super::*;
+use crate::action::SetHeader;
 use crate::flow::field::{self, FieldId};
 use crate::flow::{PACKET_WORDS, Slot, slot};
 use crate::openflow::action::FieldValue;
-use crate::table::Pipeline;
+use crate::table::{Compat, Pipeline};
 use crate::time::Now;
 
 /// A key in which the fields of the tests have values that rules may have too.
@@ -186,6 +187,79 @@ fn writes_melt_into_pushes_and_nothing_trails_the_last_output() {
         DpAction::Output(PortNo(2)),
     ];
     assert_eq!(actions_of(&actions, &packet(&[])), expected);
+}
+
+#[test]
+fn a_first_label_copies_what_its_makers_agree_on() {
+    let key = |ethertype| {
+        packet(&[
+            (slot::ETH_TYPE, ethertype),
+            (slot::IP_TOS, 0x28),
+            (slot::IP_TTL, 9),
+        ])
+    };
+    // EtherType; label stack entry by the specification, and as Open vSwitch makes it.
+    let cases = [
+        (0x0800, 0x0000_0109, 0x0000_0509),
+        (0x86dd, 0x0000_0109, 0x0000_2509),
+        (0x0806, 0x0000_0100, 0x0000_0140),
+    ];
+    for (ethertype, by_spec, by_ovs) in cases {
+        for (compat, lse) in [(Compat::Spec, by_spec), (Compat::Ovs, by_ovs)] {
+            let mut pipeline = pipeline();
+            pipeline.set_compat(compat);
+            let mut request = blank();
+            request.instructions.apply = [Action::PushMpls(0x8847), output(2)].into();
+            assert_eq!(pipeline.flow_mod(&request, Now(0), &mut Vec::new()), Ok(()));
+            let actions = translated(&pipeline, &key(ethertype)).actions;
+            let ethertype = 0x8847;
+            let push = DpAction::PushMpls { ethertype, lse };
+            assert_eq!(*actions, [push, DpAction::Output(PortNo(2))], "{compat:?}");
+        }
+    }
+}
+
+#[test]
+fn a_written_type_or_protocol_hides_what_stands_behind_it() {
+    let tcp = packet(&[
+        (slot::ETH_TYPE, 0x0800),
+        (slot::IP_PROTO, 6),
+        (slot::IP_TTL, 9),
+        (slot::TP_DST, 80),
+    ]);
+    let [ports, proto, ethertype] = [
+        (field::TCP_DST, 8080),
+        (field::NW_PROTO, 17),
+        (field::ETH_TYPE, 0x8848),
+    ]
+    .map(|(field, value)| set(field, value));
+    let list = actions_of(&[ports.clone(), proto.clone(), output(2)], &tcp);
+    // The ports are TCP's, so they are written while it is TCP.
+    assert!(matches!(
+        list[..],
+        [
+            DpAction::Set(SetHeader::Transport { dst: 8080, .. }),
+            DpAction::Set(SetHeader::Ipv4 {
+                proto: Some(17),
+                ..
+            }),
+            DpAction::Output(PortNo(2))
+        ]
+    ));
+    let list = actions_of(&[proto, ports, output(2)], &tcp);
+    assert!(matches!(
+        list[..],
+        [DpAction::Set(_), DpAction::Recirculate(_)]
+    ));
+    let list = actions_of(&[ethertype.clone(), output(2)], &tcp);
+    let typed = DpAction::Set(SetHeader::EtherType(0x8848));
+    assert_eq!(list, [typed, DpAction::Output(PortNo(2))]);
+    // A frame with a length in its place has no type to be written.
+    let list = actions_of(
+        &[ethertype, output(2)],
+        &packet(&[(slot::ETH_TYPE, 0x05ff)]),
+    );
+    assert_eq!(list, [DpAction::Output(PortNo(2))]);
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl<'a, O: Observer> Walk<'a, O> {
     pub(super) fn tables_from(&mut self, table: TableId, in_port: Option<PortNo>) {
         let mut next = Some((table, in_port));
         while let Some((table, in_port)) = next {
-            if self.hidden != Hidden::Nothing {
+            if self.hides_from_tables() {
                 self.freeze(Step::Table { table, in_port });
                 return;
             }
@@ -235,8 +235,7 @@ impl<'a, O: Observer> Walk<'a, O> {
     /// Runs a rule's instructions in the specification's order.  Source: OpenFlow 1.3.5 §5.9.
     fn instructions(&mut self, instructions: &Instructions) -> Option<TableId> {
         if let Some(meter) = instructions.meter {
-            self.emitter.flush_all(&self.flow);
-            self.emitter.push(DpAction::Meter(meter));
+            self.meter(meter);
         }
         if self.run_list(&instructions.apply, Some(instructions)) == ListEnd::EndList {
             return None;
