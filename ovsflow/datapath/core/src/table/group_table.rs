@@ -87,7 +87,7 @@ impl GroupTable {
         now: Now,
     ) -> OfResult<GroupChange> {
         let old = self.group(request.group);
-        let group = match (request.command, old) {
+        let mut group = match (request.command, old) {
             (GroupModCommand::Delete, _) => return self.plan_delete(request, compat),
             (GroupModCommand::Add, Some(_)) => return Err(GROUP_EXISTS),
             (GroupModCommand::Add | GroupModCommand::AddOrModify, None) => {
@@ -109,6 +109,7 @@ impl GroupTable {
         if compat == Compat::Spec {
             self.check_chain(&group)?;
         }
+        group.settle(old);
         Ok(GroupChange::Set(Box::new(group)))
     }
 

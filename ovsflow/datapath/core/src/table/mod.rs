@@ -21,6 +21,7 @@ mod port_table;
 mod rule;
 mod rules;
 mod shape;
+mod spread;
 mod store;
 mod template;
 #[cfg(test)]

@@ -6,6 +6,10 @@
 use crate::flow::{FlowKey, FlowMask, slot};
 use crate::openflow::modify::Selection;
 
+/// The label in a label stack entry, and the service in a PBB I-TAG.
+const MPLS_LABEL: u128 = 0xffff_f000;
+const PBB_SERVICE: u128 = 0x00ff_ffff;
+
 /// Fields of NX_HASH_FIELDS_*: the bits that the hash may read.
 pub(super) fn fields(code: u16, ipv4: bool) -> FlowMask {
     let mut mask = FlowMask::default();
@@ -39,17 +43,25 @@ pub(super) fn fields(code: u16, ipv4: bool) -> FlowMask {
     mask
 }
 
-/// Fields that a select group's hash reads.
+/// The bits that a select group's hash reads.
+///
+/// A method's fields carry masks where a match has values (Open vSwitch's form of the property).
+/// Without them the hash reads all that tells one conversation from another on any network:
+/// packets without IP have addresses of other layers, or labels.
 pub(super) fn select_fields(selection: &Selection) -> FlowMask {
-    let mut mask = selection.fields.mask.clone();
-    if selection.method == "hash" && !mask.is_zero() {
-        for word in &mut mask.words[crate::flow::PACKET_WORDS..] {
-            *word = 0;
-        }
-        return mask;
+    let mut chosen = &selection.fields.value & &selection.fields.mask;
+    chosen.words[crate::flow::PACKET_WORDS..].fill(0);
+    if selection.method == "hash" && !chosen.is_zero() {
+        return chosen;
     }
-    let mut all = fields(1, true);
-    all = &all | &fields(1, false);
+    let mut all = &fields(1, true) | &fields(1, false);
+    for address in [slot::ARP_SHA, slot::ARP_THA] {
+        all.set(address, address.ones());
+    }
+    for entry in [slot::MPLS_LSE0, slot::MPLS_LSE1, slot::MPLS_LSE2] {
+        all.set(entry, MPLS_LABEL);
+    }
+    all.set(slot::PBB_ITAG, PBB_SERVICE);
     all
 }
 
