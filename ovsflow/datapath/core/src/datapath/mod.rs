@@ -8,6 +8,8 @@
 //! first collects them, so that what it tells is exact.
 
 mod apply;
+#[cfg(test)]
+mod barrier;
 mod event;
 mod json;
 mod packet_out;

@@ -68,13 +68,8 @@ pub struct FlowMod {
 impl FlowMod {
     /// A FLOW_MOD that adds a rule: no timeouts, no flags, cookie 0.
     #[must_use]
-    pub fn add(
-        table: TableId,
-        priority: u16,
-        matching: Match,
-        instructions: Instructions,
-    ) -> FlowMod {
-        FlowMod {
+    pub fn add(table: TableId, priority: u16, matching: Match, instructions: Instructions) -> Self {
+        Self {
             command: FlowModCommand::Add,
             table,
             priority,
