@@ -1,7 +1,9 @@
 //! Packets a second from memory to memory through one worker: what the engine itself costs.
 //!
-//! `cargo run --release --example memory [FLOWS]` sends 64-byte UDP frames of FLOWS conversations
-//! (default 1) from one memory port to another, under rules of growing width.
+//! `cargo run --release --example memory [SCENARIO… | all] [--batches N]` sends 60-byte UDP frames from one
+//! memory port to another, once for each scenario of `SCENARIOS`.  With `--batches` it moves that many
+//! batches and takes no time: run so under callgrind, a scenario has a number of
+//! instructions for each packet that does not depend on the machine's mood.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,56 +14,93 @@ use ovsflow_datapath::openflow::decode::Context;
 use ovsflow_datapath::packet::PortNo;
 use ovsflow_datapath::time::Now;
 
-const RUN: Duration = Duration::from_secs(1);
+const RUN: Duration = Duration::from_millis(700);
 
-fn main() {
-    let flows: u16 = std::env::args()
-        .nth(1)
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(1);
-    let in_port = oxm(0x8000_0004, &[0, 0, 0, 1]);
-    let ipv4 = [in_port.clone(), oxm(0x8000_0a02, &[8, 0])].concat();
-    let udp = [
-        ipv4.clone(),
-        oxm(0x8000_1401, &[17]),
-        oxm(0x8000_2002, &[0, 53]),
-    ]
-    .concat();
-    let set = [
-        set_field(&oxm(0x8000_0606, &[2, 0, 0, 0, 0, 9])),
-        dec_ttl(),
-        output(2),
-    ]
-    .concat();
-    measure("in_port -> output", flows, &in_port, &output(2));
-    measure("5-tuple -> output", flows, &udp, &output(2));
-    measure("5-tuple -> set eth_dst, dec_ttl, output", flows, &udp, &set);
+/// Batches that warm the cache, at least once around the longest trace.
+const WARM: usize = 8_000;
+
+const ETH_TYPE_IPV4: [u8; 6] = [0x80, 0, 0x0a, 2, 8, 0];
+
+/// Which of the ports is a tunnel.
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    Plain,
+    Encap,
+    Decap,
 }
 
-fn measure(name: &str, flows: u16, matching: &[u8], actions: &[u8]) {
+/// A scenario: its name, conversations, tunnel and flows.
+type Scenario = (&'static str, u32, Shape, fn() -> Vec<Vec<u8>>);
+
+const SCENARIOS: [Scenario; 12] = [
+    ("port-1k", 1_000, Shape::Plain, in_port),
+    ("prefix-1", 1, Shape::Plain, prefix),
+    ("prefix-1k", 1_000, Shape::Plain, prefix),
+    ("prefix-100k", 100_000, Shape::Plain, prefix),
+    ("rewrite-1k", 1_000, Shape::Plain, rewrite),
+    ("tuple-1k", 1_000, Shape::Plain, tuple),
+    ("tuple-50k", 50_000, Shape::Plain, tuple),
+    ("encap-1k", 1_000, Shape::Encap, encap),
+    ("encap-100k", 100_000, Shape::Encap, encap),
+    ("remotes-100k", 100_000, Shape::Encap, remotes),
+    ("decap-1k", 1_000, Shape::Decap, decap),
+    ("decap-100k", 100_000, Shape::Decap, decap),
+];
+
+fn main() {
+    let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    let mut batches = None;
+    if let Some(at) = wanted.iter().position(|word| word == "--batches") {
+        batches = wanted.get(at + 1).and_then(|count| count.parse().ok());
+        wanted.truncate(at);
+    }
+    for scenario in SCENARIOS {
+        let all = wanted.is_empty() || wanted.iter().any(|word| word == "all");
+        if all || wanted.iter().any(|word| word == scenario.0) {
+            measure(scenario, batches);
+        }
+    }
+}
+
+fn measure((name, conversations, shape, flows): Scenario, batches: Option<usize>) {
     let Ok(datapath) = Datapath::new("bench", 1, 0) else {
         return eprintln!("cannot make a datapath");
     };
-    let discard = BTreeMap::from([("discard".to_owned(), "true".to_owned())]);
-    for (number, options) in [(1, BTreeMap::new()), (2, discard)] {
+    for (number, tunnel) in [(1, Shape::Decap), (2, Shape::Encap)] {
+        let mut options = vec![("discard", "true")];
+        if tunnel == shape {
+            options.push(("backend", "memory"));
+        }
+        let options = options
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let kind = if tunnel == shape { "vxlan" } else { "memory" };
         let name = format!("p{number}");
-        if let Err(error) = datapath.add_port(PortNo(number), &name, "memory", options, Now(0)) {
+        let options = BTreeMap::from_iter(options);
+        if let Err(error) = datapath.add_port(PortNo(number), &name, kind, options, Now(0)) {
             return eprintln!("{error:?}");
         }
     }
-    let errors = datapath.apply(
-        Version::Of13,
-        &flow_mod(matching, actions),
-        Now(0),
-        false,
-        0,
-        &Context::default(),
-    );
-    if !errors.is_empty() {
-        return eprintln!("refused: {errors:02x?}");
+    for flow in flows().chunks(100) {
+        let context = Context::default();
+        let errors = datapath.apply(Version::Of13, &flow.concat(), Now(0), false, 0, &context);
+        if !errors.is_empty() {
+            return eprintln!("refused: {errors:02x?}");
+        }
     }
     if let Some(port) = datapath.memory_port(PortNo(1)) {
-        port.replay((0..flows).map(frame).collect());
+        let frames = (0..conversations).map(|number| match shape {
+            Shape::Decap => outer_frame(number),
+            Shape::Plain | Shape::Encap => frame(number),
+        });
+        port.replay(frames.collect());
+    }
+    if let Some(batches) = batches {
+        let packets: usize = (0..batches).map(|_| datapath.poll(Now(1))).sum();
+        return println!("{name}: {packets} packets");
+    }
+    for _ in 0..WARM {
+        datapath.poll(Now(1));
     }
     let start = Instant::now();
     let mut packets = 0;
@@ -71,27 +110,104 @@ fn measure(name: &str, flows: u16, matching: &[u8], actions: &[u8]) {
         }
     }
     let rate = packets as f64 / start.elapsed().as_secs_f64() / 1e6;
-    println!("{name}, {flows} conversations: {rate:.1} Mpps");
+    println!("{name:14} {rate:6.1} Mpps {:6.1} ns", 1e3 / rate);
 }
 
-/// A 64-byte frame (60 without FCS): UDP to port 53.
-fn frame(conversation: u16) -> Box<[u8]> {
-    let mut frame = vec![0; 60];
-    frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0]);
-    let header = [
-        0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+fn in_port() -> Vec<Vec<u8>> {
+    vec![flow_mod(&oxm(0x8000_0004, &[0, 0, 0, 1]), &output(2))]
+}
+
+/// Matches on nw_dst=10.128.0.0/9.
+fn prefix_match() -> Vec<u8> {
+    let address = oxm(0x8000_1908, &[10, 128, 0, 0, 255, 128, 0, 0]);
+    [&ETH_TYPE_IPV4[..], &address].concat()
+}
+
+fn prefix() -> Vec<Vec<u8>> {
+    vec![flow_mod(&prefix_match(), &output(2))]
+}
+
+fn rewrite() -> Vec<Vec<u8>> {
+    let set = set_field(&oxm(0x8000_0606, &[2, 0, 0, 0, 0, 9]));
+    vec![flow_mod(
+        &prefix_match(),
+        &[set, dec_ttl(), output(2)].concat(),
+    )]
+}
+
+/// Reads the whole 5-tuple: each conversation is a kind of its own.
+fn tuple() -> Vec<Vec<u8>> {
+    let exact = [
+        &ETH_TYPE_IPV4[..],
+        &oxm(0x8000_1401, &[17]),
+        &oxm(0x8000_1604, &[1, 1, 1, 1]),
+        &oxm(0x8000_1804, &[1, 1, 1, 1]),
+        &oxm(0x8000_1e02, &[0, 1]),
+        &oxm(0x8000_2002, &[0, 1]),
     ];
-    frame[14..34].copy_from_slice(&header);
-    let sum = header
+    vec![flow_mod(&exact.concat(), &output(2)), prefix().remove(0)]
+}
+
+/// Actions: tun_id 10, this tun_dst, output to the tunnel.
+fn to_remote(remote: [u8; 4]) -> Vec<u8> {
+    let id = set_field(&oxm(0x8000_4c08, &[0, 0, 0, 0, 0, 0, 0, 10]));
+    let remote = set_field(&oxm(0x0001_4004, &remote));
+    [id, remote, output(2)].concat()
+}
+
+fn encap() -> Vec<Vec<u8>> {
+    vec![flow_mod(&prefix_match(), &to_remote([172, 31, 1, 2]))]
+}
+
+fn remotes() -> Vec<Vec<u8>> {
+    let flow = |number: u32| {
+        let inner = oxm(0x8000_1804, &(0x0a80_0000 | number).to_be_bytes());
+        let remote = (0x1400_0000 | number).to_be_bytes();
+        flow_mod(&[&ETH_TYPE_IPV4[..], &inner].concat(), &to_remote(remote))
+    };
+    (0..100_000).map(flow).collect()
+}
+
+fn decap() -> Vec<Vec<u8>> {
+    let flow = |vni| flow_mod(&oxm(0x8000_4c08, &[0, 0, 0, 0, 0, 0, 0, vni]), &output(2));
+    (10..26).map(flow).collect()
+}
+
+/// A 60-byte frame: UDP to an address of its own.
+fn frame(conversation: u32) -> Box<[u8]> {
+    let mut udp = vec![0; 26];
+    udp[..2].copy_from_slice(&(1024 + (conversation * 7 % 60_000) as u16).to_be_bytes());
+    udp[2..6].copy_from_slice(&[0, 53, 0, 26]);
+    let source = 0x0a00_0000 | conversation.wrapping_mul(40_503) & 0xffff;
+    ipv4_frame(source, 0x0a80_0000 | conversation, &udp)
+}
+
+/// The same in VXLAN, in one of 16 networks.
+fn outer_frame(conversation: u32) -> Box<[u8]> {
+    let inner = frame(conversation);
+    let mut udp = vec![0; 16];
+    udp[..2].copy_from_slice(&(49_152 + (conversation * 7 % 16_384) as u16).to_be_bytes());
+    udp[2..4].copy_from_slice(&4789_u16.to_be_bytes());
+    udp[4..6].copy_from_slice(&(16 + inner.len() as u16).to_be_bytes());
+    udp[8] = 8;
+    udp[14] = 10 + (conversation % 16) as u8;
+    ipv4_frame(0xac1f_0102, 0xac1f_0101, &[&udp[..], &inner].concat())
+}
+
+fn ipv4_frame(source: u32, target: u32, udp: &[u8]) -> Box<[u8]> {
+    let mut header = vec![0x45, 0];
+    header.extend((20 + udp.len() as u16).to_be_bytes());
+    header.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+    header.extend(source.to_be_bytes());
+    header.extend(target.to_be_bytes());
+    let pairs = header
         .chunks(2)
         .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
-    let sum: u32 = sum.sum();
-    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
-    frame[24..26].copy_from_slice(&sum.to_be_bytes());
-    frame[34..36].copy_from_slice(&(1024 + conversation).to_be_bytes());
-    frame[36..38].copy_from_slice(&53_u16.to_be_bytes());
-    frame[38..40].copy_from_slice(&26_u16.to_be_bytes());
-    frame.into()
+    let sum: u32 = pairs.sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    header[10..12].copy_from_slice(&(!((sum & 0xffff) + (sum >> 16)) as u16).to_be_bytes());
+    let ethernet = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
+    [&ethernet[..], &header, udp].concat().into()
 }
 
 fn oxm(header: u32, value: &[u8]) -> Vec<u8> {

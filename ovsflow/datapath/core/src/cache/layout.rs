@@ -69,13 +69,24 @@ impl Layout {
     /// Makes `key` compact.
     #[inline]
     pub fn compact(&self, key: &FlowKey, out: &mut CompactKey) {
+        out.hash = self.compact_into(key, &mut out.words);
+    }
+
+    /// Writes the words of the compact `key` to `out`, and returns its hash.
+    #[inline]
+    pub fn compact_into(&self, key: &FlowKey, out: &mut [u64]) -> u64 {
         let mut hash = self.seed;
-        for (place, &(word, mask)) in out.words.iter_mut().zip(&self.words) {
+        for (place, &(word, mask)) in out.iter_mut().zip(&self.words) {
             let value = key.words[usize::from(word)] & mask;
             *place = value;
             hash = fold(hash ^ value);
         }
-        out.hash = hash;
+        hash
+    }
+
+    /// The hash of a key that is compact already.
+    pub(super) fn hash(&self, words: &[u64]) -> u64 {
+        words.iter().fold(self.seed, |hash, word| fold(hash ^ word))
     }
 
     /// Takes the pipeline's active mask; returns whether the layout changed.

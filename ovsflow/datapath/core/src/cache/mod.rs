@@ -13,8 +13,11 @@
 //! Counters live in the entry and are handed out as [`Spent`] when they are collected, when the
 //! entry is replaced, or when it gives way to another.
 //!
-//! Cost: a probe reads one line of signatures, then one key; with more than [`WAYS`] keys in a set
-//! the one unused for longest gives way.  An attacker does not know the hash's seed.
+//! Cost: a probe reads one line of signatures, then one key and one line of its entry.  A probe comes in
+//! two halves, [`Cache::candidate`] and [`Cache::check`], so that a batch can do each half for all of
+//! its packets and wait for memory once.  With more than [`WAYS`] keys in a set the table grows, up
+//! to its limit; from then on the one unused for longest gives way.  An attacker does not know the
+//! hash's seed.
 
 mod layout;
 #[cfg(test)]
@@ -24,6 +27,7 @@ use std::sync::Arc;
 
 pub use layout::{CompactKey, Layout};
 
+use crate::action::DpAction;
 use crate::flow::FlowKey;
 use crate::time::Now;
 use crate::translate::{SparseMask, Translation};
@@ -50,9 +54,12 @@ impl Set {
     };
 }
 
-/// A kind of packet, what to do with it, and what it has counted.
+/// A kind of packet, what to do with it, and what it has counted: one line of memory.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Entry {
+    /// The translation's list, one step nearer.
+    pub actions: Arc<[DpAction]>,
     /// What to do.
     pub translation: Arc<Translation>,
     /// The generation under which `translation` was proved last.
@@ -109,14 +116,22 @@ pub struct Cache {
     used: Vec<u32>,
     /// Counters of entries that are gone.
     spent: Vec<Spent>,
+    /// Sets that there may be.
+    most_sets: usize,
     pub counters: CacheCounters,
 }
 
 impl Cache {
     /// A cache for `capacity` kinds of packets (a power of two, at least [`WAYS`]).
     pub fn new(capacity: usize, seed: u64) -> Self {
+        Self::growing(capacity, capacity, seed)
+    }
+
+    /// A cache for `capacity` kinds of packets that may grow until it holds `most`.
+    pub fn growing(capacity: usize, most: usize, seed: u64) -> Self {
         let sets = (capacity / WAYS).next_power_of_two().max(1);
         Self {
+            most_sets: (most / WAYS).next_power_of_two().max(sets),
             layout: Layout::new(seed),
             sets: vec![Set::EMPTY; sets],
             entries: Vec::new(),
@@ -180,7 +195,7 @@ impl Cache {
 
     /// Whether adding `key` would make an entry give way that has packets in hand.
     pub fn is_busy(&self, key: &CompactKey) -> bool {
-        let set = &self.sets[self.set_of(key)];
+        let set = &self.sets[self.set_of(key.hash)];
         let in_hand = |&index: &u32| index != NONE && self.entry(index).group != NONE;
         !set.entries.contains(&NONE) && set.entries.iter().all(in_hand)
     }
@@ -193,30 +208,51 @@ impl Cache {
     }
 
     /// Looks a key up.
-    #[inline]
     pub fn probe(&self, key: &CompactKey, generation: u64) -> Probe {
-        let set = &self.sets[self.set_of(key)];
-        let signature = signature(key);
-        let words = self.layout.len();
-        for way in 0..WAYS {
-            if set.signatures[way] != signature {
-                continue;
-            }
-            let index = set.entries[way];
-            let start = index as usize * words;
-            let stored = &self.keys[start..start + words];
-            let differs = |all, (a, b)| all | (a ^ b);
-            // A call to compare so few words would cost more than they do.
-            if stored.iter().zip(&key.words).fold(0, differs) == 0 {
-                let proved = self.entries[index as usize].generation == generation;
-                return if proved {
-                    Probe::Hit(index)
-                } else {
-                    Probe::Stale(index)
-                };
+        let set = &self.sets[self.set_of(key.hash)];
+        let wanted = signature(key.hash);
+        for (&signature, &index) in set.signatures.iter().zip(&set.entries) {
+            if signature == wanted {
+                match self.check(index, &key.words, generation) {
+                    Probe::Miss => {}
+                    found => return found,
+                }
             }
         }
         Probe::Miss
+    }
+
+    /// The entry that a key of this hash most likely has; [`NONE`] if it has none.
+    #[inline]
+    pub fn candidate(&self, hash: u64) -> u32 {
+        let set = &self.sets[self.set_of(hash)];
+        let wanted = signature(hash);
+        let mut alike = 0_u32;
+        for (way, &signature) in set.signatures.iter().enumerate() {
+            alike |= u32::from(signature == wanted) << way;
+        }
+        let way = alike.trailing_zeros() as usize;
+        set.entries.get(way).copied().unwrap_or(NONE)
+    }
+
+    /// Whether an entry's key is the one that starts with `words`.  [`Probe::Miss`] for [`NONE`]; else
+    /// another entry may have that key, which [`Self::probe`] finds.
+    #[inline]
+    pub fn check(&self, index: u32, words: &[u64], generation: u64) -> Probe {
+        let Some(entry) = self.entries.get(index as usize) else {
+            return Probe::Miss;
+        };
+        let start = index as usize * self.layout.len();
+        let stored = &self.keys[start..start + self.layout.len()];
+        let differs = |all, (a, b)| all | (a ^ b);
+        // A call to compare so few words would cost more than they do.
+        if stored.iter().zip(words).fold(0, differs) != 0 {
+            Probe::Miss
+        } else if entry.generation == generation {
+            Probe::Hit(index)
+        } else {
+            Probe::Stale(index)
+        }
     }
 
     /// Adds an entry for `key`, which must not be there; returns its number.
@@ -228,6 +264,7 @@ impl Cache {
         now: Now,
     ) -> u32 {
         let entry = Entry {
+            actions: translation.actions.clone(),
             translation,
             generation,
             packets: 0,
@@ -235,7 +272,10 @@ impl Cache {
             last_used: now,
             group: NONE,
         };
-        let set = self.set_of(key);
+        let mut set = self.set_of(key.hash);
+        while !self.sets[set].entries.contains(&NONE) && self.grow() {
+            set = self.set_of(key.hash);
+        }
         let words = self.layout.len();
         let free = self.sets[set].entries.iter().position(|&e| e == NONE);
         let (way, index) = match free {
@@ -255,9 +295,34 @@ impl Cache {
                 (way, index)
             }
         };
-        self.sets[set].signatures[way] = signature(key);
+        self.sets[set].signatures[way] = signature(key.hash);
         self.sets[set].entries[way] = index;
         index
+    }
+
+    /// Doubles the sets if they are half full and may be more; returns whether it did.
+    fn grow(&mut self) -> bool {
+        if self.sets.len() >= self.most_sets || self.entries.len() * 2 < self.capacity() {
+            return false;
+        }
+        let words = self.layout.len();
+        let old = std::mem::take(&mut self.sets);
+        self.sets = vec![Set::EMPTY; old.len() * 2];
+        for index in old.iter().flat_map(|set| set.entries) {
+            if index == NONE {
+                continue;
+            }
+            let start = index as usize * words;
+            let hash = self.layout.hash(&self.keys[start..start + words]);
+            // Keys of two new sets shared one old set, so there is room.
+            let place = self.set_of(hash);
+            let set = &mut self.sets[place];
+            if let Some(way) = set.entries.iter().position(|&entry| entry == NONE) {
+                set.signatures[way] = signature(hash);
+                set.entries[way] = index;
+            }
+        }
+        true
     }
 
     /// Proves an entry under `generation` if `translation` is what it has already; false if not.
@@ -274,6 +339,7 @@ impl Cache {
     pub fn replace(&mut self, index: u32, translation: Arc<Translation>, generation: u64) {
         self.bank(index);
         let entry = self.entry_mut(index);
+        entry.actions = translation.actions.clone();
         entry.translation = translation;
         entry.generation = generation;
     }
@@ -341,12 +407,12 @@ impl Cache {
         self.counters.rebuilt += 1;
     }
 
-    fn set_of(&self, key: &CompactKey) -> usize {
-        key.hash as usize & (self.sets.len() - 1)
+    fn set_of(&self, hash: u64) -> usize {
+        hash as usize & (self.sets.len() - 1)
     }
 }
 
 /// The part of a hash that a set keeps; never 0.
-const fn signature(key: &CompactKey) -> u16 {
-    (key.hash >> 48) as u16 | 1
+const fn signature(hash: u64) -> u16 {
+    (hash >> 48) as u16 | 1
 }

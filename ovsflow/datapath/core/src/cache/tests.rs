@@ -78,3 +78,46 @@ fn the_layout_grows_with_translations_and_shrinks_with_the_rules() {
     cache.set_active_mask(&FlowMask::default());
     assert!(cache.layout().is_empty());
 }
+
+#[test]
+fn a_cache_that_may_grow_forgets_nothing_before_its_limit() {
+    let mut cache = Cache::growing(WAYS, 1024, 1);
+    cache.set_active_mask(&mask_of_addresses());
+    let found = |cache: &Cache, address| cache.probe(&compact(cache, address), 1);
+    for address in 0..256 {
+        let key = compact(&cache, address);
+        cache.insert(&key, translation(DropReason::NoOutput), 1, Now(address));
+    }
+    assert!(cache.counters.evicted < 8, "{:?}", cache.counters);
+    assert!((256..=1024).contains(&cache.capacity()));
+    let known = (0..256).filter(|&address| found(&cache, address) != Probe::Miss);
+    assert_eq!(known.count() as u64, 256 - cache.counters.evicted);
+    for address in 0..4096 {
+        let key = compact(&cache, address);
+        if cache.probe(&key, 1) == Probe::Miss {
+            cache.insert(&key, translation(DropReason::NoOutput), 1, Now(address));
+        }
+        assert!(matches!(found(&cache, address), Probe::Hit(_)));
+    }
+    assert_eq!(cache.capacity(), 1024);
+    assert!(cache.len() <= 1024);
+}
+
+#[test]
+fn both_halves_of_a_probe_agree_with_the_whole() {
+    let mut cache = Cache::new(256, 1);
+    cache.set_active_mask(&mask_of_addresses());
+    for address in 0..200 {
+        let key = compact(&cache, address);
+        cache.insert(&key, translation(DropReason::NoOutput), 1, Now(address));
+    }
+    for address in 0..400 {
+        let key = compact(&cache, address);
+        let halves = cache.check(cache.candidate(key.hash), &key.words, 1);
+        if halves != Probe::Miss {
+            assert_eq!(halves, cache.probe(&key, 1));
+        } else if address < 200 && cache.candidate(key.hash) == NONE {
+            assert_eq!(cache.probe(&key, 1), Probe::Miss);
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::action::{ControllerOut, DpAction};
 use crate::error::DropReason;
 use crate::openflow::action::{GroupId, MeterId};
 use crate::packet::gso::{self, Segmenter};
-use crate::packet::{Batch, Layers, Packet, Pool, PortNo, ethernet};
+use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, ethernet};
 use rewrite::Known;
 
 /// What a meter says of one packet.
@@ -43,6 +43,14 @@ pub trait Sink {
         for packet in packets.drain(..) {
             self.output(port, packet);
         }
+    }
+
+    /// Takes all of `packets` for a tunnel port, to be sent with `tunnel`, and leaves the batch empty.
+    fn output_tunnel(&mut self, port: PortNo, tunnel: &Tunnel, packets: &mut Batch) {
+        for packet in packets.iter_mut() {
+            packet.tunnel = Some(*tunnel);
+        }
+        self.output_batch(port, packets);
     }
 
     /// Tells the control plane of a packet, which is a plain frame: checksums filled in, not a
@@ -90,18 +98,24 @@ pub fn execute_batch<S: Sink>(actions: &[DpAction], packets: &mut Batch, sink: &
     if !rewrites.iter().all(is_rewrite) {
         return run_each(actions, 0, packets, sink);
     }
-    for index in 0..packets.len() {
+    // Nothing to do but for rewrites: short lists are the usual ones.
+    let changed = if rewrites.is_empty() {
+        0
+    } else {
+        packets.len()
+    };
+    for index in 0..changed {
         let Some(packet) = packets.get_mut(index) else {
             break;
         };
         if let Err(at) = rewrite_all(rewrites, packet) {
             return part_batch(actions, packets, index, at, sink);
         }
-        if let DpAction::OutputTunnel { tunnel, .. } = output {
-            packet.tunnel = Some(**tunnel);
-        }
     }
-    sink.output_batch(*port, packets);
+    match output {
+        DpAction::OutputTunnel { tunnel, .. } => sink.output_tunnel(*port, tunnel, packets),
+        _ => sink.output_batch(*port, packets),
+    }
 }
 
 /// Carries out `rewrites`; `Err` tells which one this packet cannot pass in the common way.  That

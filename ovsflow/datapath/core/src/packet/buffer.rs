@@ -1,9 +1,10 @@
 //! A packet's bytes, with room in front for the headers of tunnels, and the pool it returns to.
 //!
 //! Buffers are allocated once and recycled last-in first-out, so that a worker keeps
-//! touching the same, cached memory.
+//! touching the same, cached memory.  They come in two sizes: who knows a frame's length before
+//! it takes a buffer gets a small one, and a batch of those fits the innermost cache.
 
-use super::{Offload, PortNo, Tunnel};
+use super::{Batch, Offload, PortNo, Tunnel};
 
 /// Bytes kept free in front of a received frame: outer Ethernet, IPv6, UDP, VXLAN and some tags.
 pub const HEADROOM: usize = 128;
@@ -11,20 +12,29 @@ pub const HEADROOM: usize = 128;
 /// The largest frame a buffer holds: a 64 KiB super-frame with its headers.
 pub const LARGE_FRAME: usize = 65_536 + 256;
 
+/// The largest frame that a small buffer holds.
+pub const SMALL_FRAME: usize = 384;
+
+/// Bytes of the pieces that [`Packet::load`] copies.
+pub const BLOCK: usize = 64;
+
 /// A frame, where it came from and what is still to be done to it.
+///
+/// All but the tunnel's addresses lies in the first of two lines of memory.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Packet {
     buffer: Box<[u8]>,
     start: u32,
     end: u32,
     /// Ingress port.
     pub in_port: PortNo,
+    /// Output queue; 0 is the default one.
+    pub queue: u32,
     /// Work left for a device.
     pub offload: Offload,
     /// Tunnel metadata: on receive from a tunnel port, and before sending to one.
     pub tunnel: Option<Tunnel>,
-    /// Output queue; 0 is the default one.
-    pub queue: u32,
 }
 
 impl Packet {
@@ -35,9 +45,9 @@ impl Packet {
             start: HEADROOM as u32,
             end: HEADROOM as u32,
             in_port: PortNo::ANY,
+            queue: 0,
             offload: Offload::default(),
             tunnel: None,
-            queue: 0,
         }
     }
 
@@ -91,6 +101,25 @@ impl Packet {
         self.start = HEADROOM as u32;
         self.end = (HEADROOM + frame.len()) as u32;
         self.bytes_mut().copy_from_slice(frame);
+    }
+
+    /// Makes the packet, whatever it was, a frame that arrived at `in_port`: the first `len` bytes of
+    /// `blocks`.  Copies whole blocks, which for short frames is cheaper than copying bytes.
+    #[inline]
+    pub fn load(&mut self, blocks: &[[u8; BLOCK]], len: usize, in_port: PortNo) {
+        let room = blocks.len() * BLOCK;
+        if self.buffer.len() < HEADROOM + room {
+            self.buffer = vec![0; HEADROOM + room].into_boxed_slice();
+        }
+        self.reset();
+        self.in_port = in_port;
+        self.end = (HEADROOM + len.min(room)) as u32;
+        let space = self.buffer.get_mut(HEADROOM..).unwrap_or(&mut []);
+        for (place, block) in space.chunks_exact_mut(BLOCK).zip(blocks) {
+            if let Some(place) = place.first_chunk_mut::<BLOCK>() {
+                *place = *block;
+            }
+        }
     }
 
     /// Replaces the frame by a copy of `header` and `payload`, one behind the other.
@@ -224,30 +253,32 @@ impl Packet {
     }
 }
 
-/// A worker's stock of packets; last in, first out.
+/// A worker's stock of packets, in two sizes; last in, first out.
 #[derive(Debug)]
-#[expect(
-    clippy::vec_box,
-    reason = "packets travel as boxes and come back as boxes"
-)]
 pub struct Pool {
-    free: Vec<Box<Packet>>,
+    large: Batch,
+    /// Those with less room than `capacity`.
+    small: Batch,
     capacity: usize,
 }
 
 impl Pool {
     /// A pool whose packets hold frames of `capacity` bytes, with `count` of them ready.
     pub fn new(capacity: usize, count: usize) -> Self {
-        let free = (0..count)
+        let large = (0..count)
             .map(|_| Box::new(Packet::with_capacity(capacity)))
             .collect();
-        Self { free, capacity }
+        Self {
+            large,
+            small: Vec::new(),
+            capacity,
+        }
     }
 
     /// A packet, empty.  Allocates only when all are in use.
     #[inline]
     pub fn take(&mut self) -> Box<Packet> {
-        match self.free.pop() {
+        match self.large.pop() {
             Some(mut packet) => {
                 packet.reset();
                 packet
@@ -256,10 +287,28 @@ impl Pool {
         }
     }
 
+    /// Appends `count` packets for frames of at most [`SMALL_FRAME`] bytes to `batch`; what they hold
+    /// is undefined until they are loaded.
+    #[inline]
+    pub fn take_small(&mut self, count: usize, batch: &mut Batch) {
+        while self.small.len() < count {
+            self.small
+                .push(Box::new(Packet::with_capacity(SMALL_FRAME)));
+        }
+        batch.extend(self.small.drain(self.small.len() - count..));
+    }
+
     /// A copy of `packet`: only the bytes in use are copied.
     #[inline]
     pub fn copy(&mut self, packet: &Packet) -> Box<Packet> {
-        let mut copy = self.take();
+        let mut copy = match self.small.pop() {
+            Some(copy) if packet.len() <= SMALL_FRAME => copy,
+            Some(other) => {
+                self.small.push(other);
+                self.take()
+            }
+            None => self.take(),
+        };
         copy.copy_from(packet);
         copy
     }
@@ -267,7 +316,29 @@ impl Pool {
     /// Gives a packet back.
     #[inline]
     pub fn give(&mut self, packet: Box<Packet>) {
-        self.free.push(packet);
+        if self.is_large(&packet) {
+            self.large.push(packet);
+        } else {
+            self.small.push(packet);
+        }
+    }
+
+    /// Gives all packets of a batch back.
+    #[inline]
+    pub fn give_all(&mut self, packets: &mut Batch) {
+        let large = packets
+            .iter()
+            .filter(|packet| self.is_large(packet))
+            .count();
+        if large == 0 {
+            self.small.append(packets);
+        } else {
+            packets.drain(..).for_each(|packet| self.give(packet));
+        }
+    }
+
+    fn is_large(&self, packet: &Packet) -> bool {
+        packet.buffer.len() >= HEADROOM + self.capacity
     }
 }
 
@@ -339,6 +410,48 @@ mod tests {
         assert!(again.is_empty());
         assert_eq!((again.queue, again.in_port), (0, PortNo::ANY));
         assert_eq!((again.tunnel, again.offload), (None, Offload::default()));
+    }
+
+    proptest! {
+        #[test]
+        fn test_a_loaded_packet_is_the_frame_and_nothing_else(
+            len in 0_usize..=640,
+            capacity in 0_usize..700,
+            fill in any::<u8>(),
+        ) {
+            let bytes: Vec<u8> = (0..640_u16).map(|at| at as u8 ^ fill).collect();
+            let blocks: Vec<[u8; BLOCK]> = bytes
+                .chunks(BLOCK)
+                .map(|block| block.try_into().unwrap())
+                .take(len.div_ceil(BLOCK))
+                .collect();
+            let mut packet = Packet::with_capacity(capacity);
+            packet.queue = 3;
+            packet.tunnel = Some(Tunnel::default());
+            packet.offload.verified = true;
+            packet.load(&blocks, len, PortNo(9));
+            prop_assert_eq!(packet.bytes(), &bytes[..len]);
+            prop_assert_eq!((packet.in_port, packet.queue), (PortNo(9), 0));
+            prop_assert_eq!((packet.tunnel, packet.offload), (None, Offload::default()));
+            prop_assert!(packet.push_front(HEADROOM).is_some());
+        }
+    }
+
+    #[test]
+    fn test_a_device_never_gets_a_small_buffer() {
+        let mut pool = Pool::new(2048, 1);
+        let mut batch = Batch::new();
+        pool.take_small(3, &mut batch);
+        batch.push(pool.take());
+        batch.push(Box::new(Packet::from_frame(&[1; 60])));
+        pool.give_all(&mut batch);
+        pool.take_small(2, &mut batch);
+        pool.give_all(&mut batch);
+        assert!(batch.is_empty());
+        for _ in 0..3 {
+            assert!(pool.take().space().len() >= 2048);
+        }
+        assert_eq!((pool.small.len(), pool.large.len()), (4, 0));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub mod transport;
 pub mod udp;
 pub mod vxlan;
 
-pub use buffer::{HEADROOM, LARGE_FRAME, Packet, Pool};
+pub use buffer::{BLOCK, HEADROOM, LARGE_FRAME, Packet, Pool, SMALL_FRAME};
 pub use layers::Layers;
 pub use offload::{Checksum, Gso, GsoKind, Offload};
 pub use tunnel::{Tunnel, TunnelAddress};

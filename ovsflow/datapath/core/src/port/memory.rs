@@ -108,18 +108,31 @@ impl Wire {
         self.inward.fd()
     }
 
-    /// Appends what arrives to `batch`; `cursor` is the receiver's place in what is repeated.
-    /// Returns whether there is more.
-    pub(super) fn receive(&self, cursor: &mut Cursor, pool: &mut Pool, batch: &mut Batch) -> bool {
+    /// Appends what arrives at `port` to `batch`, and counts it; `cursor` is the receiver's place in
+    /// what is repeated.  Returns whether there is more.
+    pub(super) fn receive(
+        &self,
+        port: PortNo,
+        cursor: &mut Cursor,
+        pool: &mut Pool,
+        batch: &mut Batch,
+        counters: &mut PortCounters,
+    ) -> bool {
         let first = batch.len();
         let more = self.inward.pop(BATCH_SIZE, batch);
-        if batch.len() > first {
-            return more;
+        if batch.len() == first {
+            let frames = self.replay.lock();
+            let frames = frames.unwrap_or_else(PoisonError::into_inner).clone();
+            let how = (true, BATCH_SIZE);
+            cursor.take(&frames, how, port, pool, batch, counters);
+            return !frames.is_empty();
         }
-        let frames = self.replay.lock();
-        let frames = frames.unwrap_or_else(PoisonError::into_inner).clone();
-        cursor.take(&frames, true, BATCH_SIZE, pool, batch);
-        !frames.is_empty()
+        for packet in batch.iter_mut().skip(first) {
+            packet.in_port = port;
+            counters.rx_packets += 1;
+            counters.rx_bytes += packet.len() as u64;
+        }
+        more
     }
 
     /// Takes all of `packets`, of which `overhead` bytes each do not count.
@@ -145,7 +158,7 @@ impl Wire {
             counters.tx_bytes -= bytes(packets);
             counters.tx_drops.add(DropReason::MemoryQueueFull, lost);
         }
-        packets.drain(..).for_each(|packet| pool.give(packet));
+        pool.give_all(packets);
     }
 }
 
@@ -188,14 +201,8 @@ impl Receiver for MemoryReceiver {
         batch: &mut Batch,
         counters: &mut PortCounters,
     ) -> io::Result<bool> {
-        let first = batch.len();
-        let more = self.wire.receive(&mut self.cursor, pool, batch);
-        for packet in batch.iter_mut().skip(first) {
-            packet.in_port = self.number;
-            counters.rx_packets += 1;
-            counters.rx_bytes += packet.len() as u64;
-        }
-        Ok(more)
+        let (wire, cursor) = (&self.wire, &mut self.cursor);
+        Ok(wire.receive(self.number, cursor, pool, batch, counters))
     }
 }
 

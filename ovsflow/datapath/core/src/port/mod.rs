@@ -37,7 +37,7 @@ pub use open::{OpenError, OpenPort, PortFacts, SenderFactory, open};
 pub(crate) use sys::{Event, Poller, monotonic_now};
 
 use crate::error::DropCounters;
-use crate::packet::Pool;
+use crate::packet::{Pool, Tunnel};
 use crate::time::Now;
 
 /// Most packets taken from one port at a time.
@@ -86,4 +86,11 @@ pub trait Sender: Send {
     /// made fit first.  Lost packets are counted by reason; every packet goes back to `pool`
     /// unless the device keeps it.
     fn send(&mut self, now: Now, packets: &mut Batch, pool: &mut Pool, counters: &mut PortCounters);
+
+    /// Takes packets that share their tunnel ahead of the [`Self::send`] of this round, which always
+    /// follows; what that has in hand is sent behind them.  `false`, and nothing taken, from
+    /// whoever gains nothing by it.
+    fn encapsulate(&mut self, _tunnel: &Tunnel, _packets: &mut Batch) -> bool {
+        false
+    }
 }

@@ -1,27 +1,33 @@
 //! A set of frames that arrive over and over, or once: the source of load generators.
 //!
-//! Frames lie back to back in one piece of memory, so that reading them in turn is as kind to the
-//! processor as a device's ring.
+//! Frames lie back to back in one piece of memory, each from the start of a block, so that reading
+//! them in turn is as kind to the processor as a device's ring.
 
-use super::{BATCH_SIZE, Batch};
-use crate::packet::Pool;
+use super::{BATCH_SIZE, Batch, PortCounters};
+use crate::packet::{BLOCK, Pool, PortNo, SMALL_FRAME};
 
 /// Frames, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frames {
-    bytes: Vec<u8>,
-    /// Where each frame ends in `bytes`.
-    ends: Vec<usize>,
+    blocks: Vec<[u8; BLOCK]>,
+    /// Length of each frame, in bytes.
+    lengths: Vec<usize>,
+    longest: usize,
 }
 
 impl Frames {
     pub(super) fn push(&mut self, frame: &[u8]) {
-        self.bytes.extend_from_slice(frame);
-        self.ends.push(self.bytes.len());
+        for piece in frame.chunks(BLOCK) {
+            let mut block = [0; BLOCK];
+            block[..piece.len()].copy_from_slice(piece);
+            self.blocks.push(block);
+        }
+        self.lengths.push(frame.len());
+        self.longest = self.longest.max(frame.len());
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.lengths.is_empty()
     }
 }
 
@@ -38,41 +44,53 @@ impl<'a> FromIterator<&'a [u8]> for Frames {
 pub(super) struct Cursor {
     /// Index of the frame that comes next.
     next: usize,
-    /// Where it starts.
-    start: usize,
+    /// Its first block.
+    block: usize,
 }
 
 impl Cursor {
-    /// Appends copies of the next `count` frames to `batch`, each in a packet of its own; begins
-    /// anew at the end if `repeat`.
+    /// Appends copies of the next `count` frames to `batch`, each in a packet of its own that arrived
+    /// at `port`, and counts them; begins anew at the end if `repeat`.
     pub(super) fn take(
         &mut self,
         frames: &Frames,
-        repeat: bool,
-        count: usize,
+        (repeat, count): (bool, usize),
+        port: PortNo,
         pool: &mut Pool,
         batch: &mut Batch,
+        counters: &mut PortCounters,
     ) {
-        for _ in 0..count.min(BATCH_SIZE) {
-            let Some(end) = frames.ends.get(self.next) else {
-                return;
-            };
-            let Some(frame) = frames.bytes.get(self.start..*end) else {
-                return;
-            };
-            let mut packet = pool.take();
-            packet.set_frame(frame);
-            batch.push(packet);
+        let mut count = count.min(BATCH_SIZE);
+        if !repeat {
+            count = count.min(frames.lengths.len().saturating_sub(self.next));
+        }
+        if frames.is_empty() {
+            return;
+        }
+        let first = batch.len();
+        if frames.longest <= SMALL_FRAME {
+            pool.take_small(count, batch);
+        } else {
+            batch.extend((0..count).map(|_| pool.take()));
+        }
+        let mut bytes = 0;
+        for packet in batch.iter_mut().skip(first) {
+            let len = frames.lengths.get(self.next).copied().unwrap_or(0);
+            let end = self.block + len.div_ceil(BLOCK);
+            packet.load(frames.blocks.get(self.block..end).unwrap_or(&[]), len, port);
+            bytes += len as u64;
             self.next += 1;
-            self.start = *end;
-            if repeat && self.next == frames.ends.len() {
+            self.block = end;
+            if repeat && self.next == frames.lengths.len() {
                 *self = Self::default();
             }
         }
+        counters.rx_packets += count as u64;
+        counters.rx_bytes += bytes;
     }
 
     /// Whether all frames have been taken.
     pub(super) fn is_at_end(&self, frames: &Frames) -> bool {
-        self.next >= frames.ends.len()
+        self.next >= frames.lengths.len()
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{MAX_RECIRCULATIONS, Worker};
-use crate::cache::{Cache, CompactKey, NONE, Probe};
+use crate::cache::{Cache, CompactKey, Layout, NONE, Probe};
 use crate::error::DropReason;
 use crate::execute;
-use crate::flow::extract::{Depth, extract};
-use crate::flow::{FlowMask, slot};
+use crate::flow::extract::{Depth, Fragments, MIN_FRAME, extract};
+use crate::flow::{FlowKey, FlowMask, slot};
 use crate::packet::{Batch, Packet};
 use crate::table::Dependence;
 use crate::translate::{self, SparseMask, Translation};
@@ -43,12 +43,83 @@ impl Groups {
         self.open as u32 - 1
     }
 
+    /// Opens a group of `entry` that has all of `packets`, and leaves the batch empty.
+    fn open_with(&mut self, entry: u32, packets: &mut Batch) -> u32 {
+        let number = self.open(entry);
+        let group = &mut self.groups[number as usize];
+        group.bytes = packets.iter().map(|packet| packet.len() as u64).sum();
+        std::mem::swap(&mut group.packets, packets);
+        number
+    }
+
     #[inline]
     fn add(&mut self, group: u32, packet: Box<Packet>) {
         let group = &mut self.groups[group as usize];
         group.bytes += packet.len() as u64;
         group.packets.push(packet);
     }
+}
+
+/// Compact keys of a batch, one behind the other, their hashes, and the entries they seem to have.
+#[derive(Debug, Default)]
+pub(super) struct LookUp {
+    words: Vec<u64>,
+    hashes: Vec<u64>,
+    candidates: Vec<u32>,
+}
+
+impl LookUp {
+    /// Reads the key of each packet; returns whether all are alike.
+    fn read(
+        &mut self,
+        batch: &Batch,
+        layout: &Layout,
+        fragments: Fragments,
+        key: &mut FlowKey,
+    ) -> bool {
+        let len = layout.len();
+        let all = batch.len() * len;
+        if self.words.len() < all {
+            self.words.resize(all, 0);
+        }
+        self.hashes.clear();
+        if layout.depth() == Depth::Metadata && same_metadata(batch) {
+            if let Some(packet) = batch.first() {
+                extract(packet, Depth::Metadata, fragments, key);
+                self.hashes.push(layout.compact_into(key, &mut self.words));
+            }
+            return true;
+        }
+        let mut alike = true;
+        let mut rest = &mut self.words[..];
+        for packet in batch {
+            let whole = extract(packet, layout.depth(), fragments, key);
+            let (words, behind) = rest.split_at_mut(len);
+            let hash = layout.compact_into(key, words);
+            // A runt is no kind of packet: it is told apart when it is missed.
+            let hash = if whole { hash } else { RUNT };
+            alike &= self.hashes.last().is_none_or(|&last| last == hash);
+            self.hashes.push(hash);
+            rest = behind;
+        }
+        // Equal hashes are no proof of equal keys.
+        alike && {
+            let mut keys = self.words[..all].chunks_exact(len.max(1));
+            let first = keys.next().unwrap_or(&[]);
+            keys.all(|key| key == first)
+        }
+    }
+}
+
+/// Whether packets came by one port and no tunnel, and none is a runt.
+fn same_metadata(batch: &Batch) -> bool {
+    let Some(first) = batch.first() else {
+        return false;
+    };
+    let port = first.in_port;
+    batch.iter().all(|packet| {
+        packet.in_port == port && packet.tunnel.is_none() && packet.len() >= MIN_FRAME
+    })
 }
 
 impl Worker {
@@ -83,27 +154,44 @@ impl Worker {
 
     /// Groups the packets whose translation is known and sets the others aside.
     fn look_up(&mut self, batch: &mut Batch) {
-        if self.compact.len() < batch.len() {
-            self.compact.resize(batch.len(), CompactKey::default());
-        }
+        let mut found = std::mem::take(&mut self.look_up);
         let layout = self.cache.layout();
-        let (depth, fragments) = (layout.depth(), self.fragments.on_extract());
-        for (packet, compact) in batch.iter().zip(&mut self.compact) {
-            let whole = extract(packet, depth, fragments, &mut self.key);
-            layout.compact(&self.key, compact);
-            if !whole {
-                // A runt is no kind of packet: it is told apart when it is missed.
-                compact.hash = RUNT;
+        let len = layout.len();
+        let fragments = self.fragments.on_extract();
+        if found.read(batch, layout, fragments, &mut self.key) {
+            self.look_up_one(&found, batch);
+        } else {
+            // Each loop waits for memory once, not once a packet.
+            let candidates = found.hashes.iter().map(|&hash| self.cache.candidate(hash));
+            found.candidates.clear();
+            found.candidates.extend(candidates);
+            let mut rest = &found.words[..];
+            let hashes = found.hashes.iter().zip(&found.candidates);
+            for (packet, (&hash, &candidate)) in batch.drain(..).zip(hashes) {
+                let (words, behind) = rest.split_at(len);
+                rest = behind;
+                match self.cache.check(candidate, words, self.generation) {
+                    Probe::Hit(entry) if hash != RUNT => {
+                        self.cache.counters.hits += 1;
+                        add_to_group(&mut self.cache, &mut self.groups, entry, packet);
+                    }
+                    _ => self.missed.push(packet),
+                }
             }
         }
-        for (packet, compact) in batch.drain(..).zip(&self.compact) {
-            match self.cache.probe(compact, self.generation) {
-                Probe::Hit(entry) if compact.hash != RUNT => {
-                    self.cache.counters.hits += 1;
-                    add_to_group(&mut self.cache, &mut self.groups, entry, packet);
-                }
-                _ => self.missed.push(packet),
+        self.look_up = found;
+    }
+
+    /// Looks up a batch of packets that are all alike.
+    fn look_up_one(&mut self, found: &LookUp, batch: &mut Batch) {
+        let hash = found.hashes.first().copied().unwrap_or(RUNT);
+        let candidate = self.cache.candidate(hash);
+        match self.cache.check(candidate, &found.words, self.generation) {
+            Probe::Hit(entry) if hash != RUNT => {
+                self.cache.counters.hits += batch.len() as u64;
+                self.cache.entry_mut(entry).group = self.groups.open_with(entry, batch);
             }
+            _ => self.missed.append(batch),
         }
     }
 
@@ -223,11 +311,7 @@ impl Worker {
             group.bytes = 0;
             let entry = self.cache.entry_mut(entry);
             entry.group = NONE;
-            execute::execute_batch(
-                &entry.translation.actions,
-                &mut group.packets,
-                &mut self.outlet,
-            );
+            execute::execute_batch(&entry.actions, &mut group.packets, &mut self.outlet);
         }
         self.groups.open = 0;
     }

@@ -31,10 +31,10 @@ pub use events::{Event, EventBody, PacketForController};
 pub use shared::{Shared, State, Writing};
 pub use thread::{Thread, spawn};
 
-use batch::Groups;
+use batch::{Groups, LookUp};
 use outlet::Outlet;
 
-use crate::cache::{Cache, CacheCounters, CompactKey, Spent};
+use crate::cache::{Cache, CacheCounters, Spent};
 use crate::error::{DropCounters, DropReason};
 use crate::execute;
 use crate::flow::FlowKey;
@@ -43,8 +43,11 @@ use crate::port::{BATCH_SIZE, PortCounters, Receiver, Sender};
 use crate::time::Now;
 use crate::translate::{Fragments, Translation};
 
-/// Kinds of packets that a worker's cache holds.
-const CACHE_ENTRIES: usize = 65_536;
+/// Kinds of packets that a worker's cache holds at first.
+const CACHE_ENTRIES: usize = 8_192;
+
+/// Kinds that the cache grows to hold when so many are seen.
+const MOST_CACHE_ENTRIES: usize = 262_144;
 
 /// Buffers made ready at the start; more are made when they are needed.
 const BUFFERS: usize = 4 * BATCH_SIZE;
@@ -82,7 +85,7 @@ pub struct Worker {
     batch: Batch,
     /// Packets whose translation is not known.
     missed: Batch,
-    compact: Vec<CompactKey>,
+    look_up: LookUp,
     key: FlowKey,
     fragments: Fragments,
     /// The generation that `fragments`, the meters and the cache's layout go by.
@@ -100,7 +103,7 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, seed: u64) -> Self {
         let pool = Pool::new(LARGE_FRAME, BUFFERS);
         Self {
-            cache: Cache::new(CACHE_ENTRIES, seed),
+            cache: Cache::growing(CACHE_ENTRIES, MOST_CACHE_ENTRIES, seed),
             outlet: Outlet::new(pool, shared.clone()),
             shared,
             receivers: Vec::new(),
@@ -108,7 +111,7 @@ impl Worker {
             groups: Groups::default(),
             batch: Batch::with_capacity(BATCH_SIZE),
             missed: Batch::with_capacity(BATCH_SIZE),
-            compact: vec![CompactKey::default(); BATCH_SIZE],
+            look_up: LookUp::default(),
             key: FlowKey::default(),
             fragments: Fragments::default(),
             generation: 0,

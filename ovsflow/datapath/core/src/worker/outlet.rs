@@ -11,7 +11,7 @@ use crate::execute::{MeterVerdict, Sink};
 use crate::flow::FlowKey;
 use crate::flow::extract::{Depth, Fragments, extract};
 use crate::openflow::action::{GroupId, MeterId};
-use crate::packet::{Batch, Packet, Pool, PortNo, gso};
+use crate::packet::{Batch, Packet, Pool, PortNo, Tunnel, gso};
 use crate::port::{PortCounters, Sender};
 use crate::table::{Meter, MeterVerdict as Verdict};
 use crate::time::Now;
@@ -25,6 +25,8 @@ struct PortOut {
     queue: Batch,
     sender: Box<dyn Sender>,
     counters: PortCounters,
+    /// Whether it is among the touched ones.
+    touched: bool,
 }
 
 /// One worker's sending side.
@@ -67,6 +69,7 @@ impl Outlet {
             queue: Batch::new(),
             sender,
             counters: PortCounters::default(),
+            touched: false,
         });
         self.index_ports();
     }
@@ -86,6 +89,7 @@ impl Outlet {
     pub(super) fn flush(&mut self) {
         for place in self.touched.drain(..) {
             if let Some(port) = self.ports.get_mut(usize::from(place)) {
+                port.touched = false;
                 port.sender.send(
                     self.now,
                     &mut port.queue,
@@ -126,15 +130,22 @@ impl Outlet {
         }
     }
 
-    /// The queue of a port, marked as touched.
+    /// A port, marked as touched.
     #[inline]
-    fn queue(&mut self, number: PortNo) -> Option<&mut Batch> {
+    fn port(&mut self, number: PortNo) -> Option<&mut PortOut> {
         let place = *self.places.get(Self::slot(number))?;
         let port = self.ports.get_mut(usize::from(place))?;
-        if port.queue.is_empty() {
+        if !port.touched {
+            port.touched = true;
             self.touched.push(place);
         }
-        Some(&mut port.queue)
+        Some(port)
+    }
+
+    /// Its queue.
+    #[inline]
+    fn queue(&mut self, number: PortNo) -> Option<&mut Batch> {
+        self.port(number).map(|port| &mut port.queue)
     }
 }
 
@@ -161,6 +172,20 @@ impl Sink for Outlet {
                 }
             }
         }
+    }
+
+    #[inline]
+    fn output_tunnel(&mut self, port: PortNo, tunnel: &Tunnel, packets: &mut Batch) {
+        if let Some(out) = self.port(port)
+            && out.queue.is_empty()
+            && out.sender.encapsulate(tunnel, packets)
+        {
+            return;
+        }
+        for packet in packets.iter_mut() {
+            packet.tunnel = Some(*tunnel);
+        }
+        self.output_batch(port, packets);
     }
 
     fn controller(&mut self, out: &Arc<ControllerOut>, packet: &Packet) {

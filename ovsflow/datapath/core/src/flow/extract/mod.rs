@@ -57,6 +57,9 @@ const THA_WORD: usize = 22;
 const ND_RESERVED_WORD: usize = 23;
 const PHY_PORT_WORD: usize = 25;
 
+/// Shortest frame that is a packet: an Ethernet header.
+pub const MIN_FRAME: usize = 14;
+
 /// The words under construction.
 type Words = [u64; PACKET_WORDS];
 
@@ -112,7 +115,7 @@ pub fn extract(packet: &Packet, depth: Depth, fragments: Fragments, key: &mut Fl
     }
     let frame = packet.bytes();
     if depth == Depth::Metadata {
-        return frame.len() >= 14;
+        return frame.len() >= MIN_FRAME;
     }
     ethernet(frame, depth, fragments, packet.offload.gso.is_some(), words)
 }

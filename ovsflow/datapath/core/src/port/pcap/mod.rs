@@ -138,14 +138,10 @@ impl Receiver for PcapReceiver {
         }
         let (due, wait_ns) = self.pace.due(now, BATCH_SIZE);
         let first = batch.len();
+        let how = (self.repeat, due);
         self.cursor
-            .take(&self.frames, self.repeat, due, pool, batch);
-        for packet in batch.iter_mut().skip(first) {
-            packet.in_port = self.number;
-            counters.rx_packets += 1;
-            counters.rx_bytes += packet.len() as u64;
-            self.pace.arrived += 1;
-        }
+            .take(&self.frames, how, self.number, pool, batch, counters);
+        self.pace.arrived += (batch.len() - first) as u64;
         if due == 0 {
             self.timer.clear();
             self.timer.wake_after(wait_ns)?;

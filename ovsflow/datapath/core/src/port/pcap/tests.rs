@@ -49,7 +49,16 @@ fn capture(magic: u32, put: fn(u32) -> [u8; 4], frames: &[Vec<u8>]) -> Vec<u8> {
 /// The frames of a set, at most a batch.
 fn all(frames: &Frames) -> Vec<Vec<u8>> {
     let mut batch = Batch::new();
-    Cursor::default().take(frames, false, BATCH_SIZE, &mut pool(), &mut batch);
+    let (mut cursor, mut counters) = (Cursor::default(), PortCounters::default());
+    let how = (false, BATCH_SIZE);
+    cursor.take(
+        frames,
+        how,
+        PortNo(1),
+        &mut pool(),
+        &mut batch,
+        &mut counters,
+    );
     batch.iter().map(|packet| packet.bytes().to_vec()).collect()
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
+    #[inline]
     pub(super) fn new(packet: &Packet) -> Self {
         Self::plain_ipv4(packet.bytes()).unwrap_or_else(|| Self::any(packet.bytes()))
     }

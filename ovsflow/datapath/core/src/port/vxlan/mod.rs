@@ -13,12 +13,14 @@
 //! | `plan`, `path` | what an outer header shall say, and how long a packet may be |
 //! | `sockets`, `send` | packets -> datagrams |
 //! | `train`, `uplink` | super-frames -> datagrams, in one of two ways |
-//! | `wire` | the same on a wire of memory, outer headers and all |
+//! | `wire` | the same on a wire of memory |
+//! | `outer` | outer headers of such a wire, read and written |
 //! | `inner` | facts of the packet inside |
 
 mod demux;
 mod endpoint;
 mod inner;
+mod outer;
 mod path;
 mod plan;
 mod receive;
