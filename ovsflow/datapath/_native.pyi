@@ -266,6 +266,18 @@ class Datapath:
             OFPT_ERROR messages to send back, each with its request's xid and bytes.
         """
 
+    def check(self, version: int, messages: bytes, *, table_ids: bool = False) -> bytes:
+        """Reads messages as `apply` would, and changes nothing, as for what waits in a bundle.
+
+        Args:
+            version: Wire version of the session.
+            messages: Whole messages, back to back.
+            table_ids: OpenFlow 1.0: the session uses NXT_FLOW_MOD_TABLE_ID.
+
+        Returns:
+            OFPT_ERROR for the first that can never be applied, whatever the tables hold; or nothing.
+        """
+
     def query(
         self, version: int, request: bytes, now_ns: int, cursor: int = 0
     ) -> tuple[bytes, int | None]:

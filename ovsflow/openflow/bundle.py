@@ -20,7 +20,7 @@ from ovsflow.openflow.wire import (
 _BUNDLE = struct.Struct("!IHH")
 _ONF = struct.Struct("!II")
 _ONF_CONTROL, _ONF_ADD = 2300, 2301
-_BAD_LEN = (int(ErrorType.BAD_REQUEST), 6)
+_MSG_BAD_LEN = (int(ErrorType.BUNDLE_FAILED), 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,13 @@ class BundleAdd(Body):
         Raises:
             DecodeError: The message inside is cut short.
         """
-        reader = Reader(data, "bundle message")
+        reader = Reader(data, "bundle message", _MSG_BAD_LEN)
         number, _, flags = reader.read(_BUNDLE)
         if reader.left < HEADER_BYTES:
-            raise fault(_BAD_LEN, "bundle message is cut short")
+            raise fault(_MSG_BAD_LEN, "bundle message is cut short")
         length = int.from_bytes(data[_BUNDLE.size + 2 : _BUNDLE.size + 4], "big")
         if length < HEADER_BYTES:
-            raise fault(_BAD_LEN, f"bundle message of length {length}")
+            raise fault(_MSG_BAD_LEN, f"bundle message of length {length}")
         message = reader.take(length)
         if not reader.left:
             return cls(number, flags, message)

@@ -28,7 +28,7 @@ _CLOSED: Final = 4
 _OUT_OF_BUNDLES: Final = 5
 BAD_TYPE: Final = 6
 _BAD_FLAGS: Final = 7
-_MSG_BAD_XID: Final = 9
+MSG_BAD_XID: Final = 9
 MSG_UNSUPPORTED: Final = 10
 _TOO_MANY: Final = 12
 MSG_FAILED: Final = 13
@@ -94,29 +94,24 @@ class Bundles:
             raise bundle_error(_CLOSED, f"bundle {number} is closed")
         bundle.closed = True
 
-    def add(
-        self, number: int, flags: int, message: bytes, xid: int, now_ns: int, *, tables: bool
-    ) -> None:
+    def add(self, number: int, flags: int, message: bytes, now_ns: int, *, tables: bool) -> None:
         """Adds one message, opening the bundle if there is none.
 
         Args:
             number: The bundle's id.
             flags: The bundle's flags.
             message: A whole message.
-            xid: Transaction id of the outer message; the inner one's must be the same.
             now_ns: The time.
             tables: Whether it is a table change.
 
         Raises:
-            DecodeError: Closed, other flags, other xid, or a limit is reached.
+            DecodeError: Closed, other flags, or a limit is reached.
         """
         if number not in self._open:
             self.open(number, flags, now_ns)
         bundle = self._find(number, flags)
         if bundle.closed:
             raise bundle_error(_CLOSED, f"bundle {number} is closed")
-        if int.from_bytes(message[4:8], "big") != xid:
-            raise bundle_error(_MSG_BAD_XID, "inner and outer transaction id differ")
         size = sum(len(each.tables) for each in self._open.values()) + len(message)
         if bundle.messages >= MAX_MESSAGES or size > MAX_BYTES:
             raise bundle_error(_TOO_MANY, "the bundle is full")

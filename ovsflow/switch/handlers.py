@@ -4,7 +4,9 @@ A handler answers through the session, or raises `DecodeError` with what to answ
 Table changes do not come by here, but for those that travel in another message.
 """
 
+import struct
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import ovsflow.openflow.codec as codec
@@ -23,9 +25,10 @@ from ovsflow.openflow.constants import (
     Role,
     RoleReason,
     Version,
+    message_type,
     type_number,
 )
-from ovsflow.openflow.failure import ErrorMessage
+from ovsflow.openflow.failure import ErrorMessage, error_for
 from ovsflow.openflow.handshake import (
     BarrierReply,
     BarrierRequest,
@@ -42,7 +45,7 @@ from ovsflow.openflow.handshake import (
     SetAsync,
     SetConfig,
 )
-from ovsflow.openflow.modify import FlowMod, GroupMod, PortMod
+from ovsflow.openflow.modify import PortMod
 from ovsflow.openflow.nicira import (
     FlowAge,
     FlowModTableId,
@@ -57,7 +60,14 @@ from ovsflow.openflow.nicira import (
 )
 from ovsflow.openflow.port_stats import QueueGetConfigReply, QueueGetConfigRequest
 from ovsflow.openflow.wire import Body
-from ovsflow.switch.bundles import BAD_TYPE, MSG_FAILED, MSG_UNSUPPORTED, bundle_error
+from ovsflow.switch.bundles import (
+    BAD_TYPE,
+    MSG_BAD_XID,
+    MSG_FAILED,
+    MSG_UNSUPPORTED,
+    bundle_error,
+)
+from ovsflow.switch.door import Port
 from ovsflow.switch.features import ACTIONS_OF10, TABLES, capabilities, port_desc, type_numbers
 
 if TYPE_CHECKING:
@@ -67,12 +77,38 @@ _BAD_TYPE: Final = 1
 _BAD_EXPERIMENTER: Final = 3
 _BAD_SUBTYPE: Final = 4
 _EPERM: Final = 5
+_BAD_LEN: Final = 6
+
+#: Header, experimenter and its type.
+_EXPERIMENTER_BYTES: Final = 16
 
 _FRAGMENT_MASK: Final = 0b11
 _INVALID_TTL: Final = 1 << 2
 #: OFPC_FRAG_* and the datapath's word; reassembly (2) is not offered, the mode stays as it is.
 _FRAGMENTS: Final = {0: "normal", 1: "drop", 3: "nx-match"}
 _PACKET_IN_FORMATS: Final = ("standard", "nxt_packet_in", "nxt_packet_in2")
+
+#: What only a switch says.
+_FROM_SWITCHES: Final = frozenset(
+    {
+        MessageType.FEATURES_REPLY,
+        MessageType.GET_CONFIG_REPLY,
+        MessageType.PACKET_IN,
+        MessageType.FLOW_REMOVED,
+        MessageType.PORT_STATUS,
+        MessageType.MULTIPART_REPLY,
+        MessageType.BARRIER_REPLY,
+        MessageType.QUEUE_GET_CONFIG_REPLY,
+        MessageType.ROLE_REPLY,
+        MessageType.GET_ASYNC_REPLY,
+        MessageType.ROLE_STATUS,
+        MessageType.TABLE_STATUS,
+        MessageType.REQUESTFORWARD,
+        MessageType.CONTROLLER_STATUS,
+    }
+)
+#: NXT_FLOW_MOD, NXT_RESUME and NXT_GROUP_MOD: experimenter and type.
+_WRAPPED: Final = tuple(struct.pack("!II", NICIRA, subtype) for subtype in (13, 28, 31))
 
 _MULTIPART: Final = {
     int(version): type_number(version, MessageType.MULTIPART_REQUEST) for version in Version
@@ -101,19 +137,26 @@ def handle(session: "Session", data: bytes) -> None:
     if data[1] == _MULTIPART[session.version]:
         multiparts.answer(session, data)
         return
+    if message_type(session.version, data[1]) in _FROM_SWITCHES:
+        raise DecodeError(f"type {data[1]} from a peer", ErrorType.BAD_REQUEST, _BAD_TYPE)
+    if data[1] == MessageType.EXPERIMENTER and data[8:16] in _WRAPPED:
+        _wrapped_change(session, data)
+        return
     received = codec.decode(data)
     body = received.body
     handler = _HANDLERS.get(type(body))
     if handler is not None:
         handler(session, body, received.xid, data)
     elif isinstance(body, Experimenter):
+        if session.version > Version.OF10 and len(data) < _EXPERIMENTER_BYTES:
+            raise DecodeError("the message is cut short", ErrorType.BAD_REQUEST, _BAD_LEN)
         known = body.experimenter in (NICIRA, ONF)
         code = _BAD_SUBTYPE if known else _BAD_EXPERIMENTER
         raise DecodeError(f"experimenter {body.experimenter:#x}", ErrorType.BAD_REQUEST, code)
     elif data[1] == MessageType.EXPERIMENTER:
         raise DecodeError("not supported", ErrorType.BAD_REQUEST, _BAD_SUBTYPE)
     else:
-        raise DecodeError(f"{type(body).__name__} from a peer", ErrorType.BAD_REQUEST, _BAD_TYPE)
+        raise DecodeError(f"{type(body).__name__} again", ErrorType.BAD_REQUEST, _BAD_TYPE)
 
 
 def _ignore(session: "Session", body: Body, xid: int, data: bytes) -> None:
@@ -186,16 +229,22 @@ def _set_async(session: "Session", body: Body, xid: int, data: bytes) -> None:
 def _port_mod(session: "Session", body: Body, xid: int, data: bytes) -> None:
     assert isinstance(body, PortMod)
     session.require_write()
-    datapath = session.bridge.datapath
-    port = next((each for each in datapath.ports() if each.number == body.port), None)
-    if port is None:
-        raise DecodeError(f"port {body.port} does not exist", ErrorType.PORT_MOD_FAILED, 0)
-    if port.hw_addr != body.hw_addr:
-        raise DecodeError("the hardware address differs", ErrorType.PORT_MOD_FAILED, 1)
+    port = _port_to_change(session, body)
     config = port.config & ~body.mask | body.config & body.mask
     if config != port.config:
         changed = session.bridge.set_port_config(body.port, config)
         session.bridge.port_changed(PortReason.MODIFY, changed)
+
+
+def _port_to_change(session: "Session", body: PortMod) -> Port:
+    """The port that a PORT_MOD is about; raises PORT_MOD_FAILED if it names none."""
+    ports = session.bridge.datapath.ports()
+    port = next((each for each in ports if each.number == body.port), None)
+    if port is None:
+        raise DecodeError(f"port {body.port} does not exist", ErrorType.PORT_MOD_FAILED, 0)
+    if port.hw_addr != body.hw_addr:
+        raise DecodeError("the hardware address differs", ErrorType.PORT_MOD_FAILED, 1)
+    return port
 
 
 def _queue_config(session: "Session", body: Body, xid: int, data: bytes) -> None:
@@ -204,7 +253,8 @@ def _queue_config(session: "Session", body: Body, xid: int, data: bytes) -> None
     session.send(QueueGetConfigReply(body.port), xid)
 
 
-def _wrapped_change(session: "Session", body: Body, xid: int, data: bytes) -> None:
+def _wrapped_change(session: "Session", data: bytes) -> None:
+    """Nicira's messages that the datapath takes as they are."""
     session.require_write()
     session.write(session.apply(data))
 
@@ -231,15 +281,23 @@ def _bundle_control(session: "Session", body: Body, xid: int, data: bytes) -> No
 
 def _commit(session: "Session", number: int, flags: int) -> None:
     bundle = session.bundles.take(number, flags)
-    errors = session.apply(bytes(bundle.tables), atomic=True) if bundle.tables else b""
+    ports = [(codec.decode(message), message) for message in bundle.ports]
+    errors = b""
+    for received, message in ports:
+        assert isinstance(received.body, PortMod)
+        try:
+            _port_to_change(session, received.body)
+        except DecodeError as error:
+            answer = error_for(error, session.version, message)
+            errors = codec.encode(answer, session.version, received.xid)
+            break
+    if bundle.tables and not errors:
+        errors = session.apply(bytes(bundle.tables), atomic=True)
     if errors:
         session.write(errors)
         raise bundle_error(MSG_FAILED, "a message of the bundle failed; nothing was changed")
-    for message in bundle.ports:
-        try:
-            _port_mod(session, codec.decode(message).body, 0, message)
-        except DecodeError as error:
-            session.fail(error, message)
+    for received, message in ports:
+        _port_mod(session, received.body, received.xid, message)
 
 
 def _bundle_add(session: "Session", body: Body, xid: int, data: bytes) -> None:
@@ -248,10 +306,19 @@ def _bundle_add(session: "Session", body: Body, xid: int, data: bytes) -> None:
     message = body.message
     if len(message) < HEADER_BYTES or message[0] != session.version:
         raise bundle_error(MSG_UNSUPPORTED, "the message has another version")
+    if int.from_bytes(message[4:8], "big") != xid:
+        raise bundle_error(MSG_BAD_XID, "inner and outer transaction id differ")
     tables = message[1] in BUNDLED[session.version]
     if not tables and message[1] != type_number(session.version, MessageType.PORT_MOD):
         raise bundle_error(MSG_UNSUPPORTED, f"messages of type {message[1]} cannot be bundled")
-    session.bundles.add(body.bundle_id, body.flags, message, xid, session.now_ns, tables=tables)
+    if tables:
+        refusal = session.check(message)
+        if refusal is not None:
+            session.send(replace(refusal, data=data), xid)
+            return
+    else:
+        codec.decode(message)
+    session.bundles.add(body.bundle_id, body.flags, message, session.now_ns, tables=tables)
 
 
 # -- Nicira's extensions ---------------------------------------------------------------------------
@@ -304,8 +371,6 @@ _HANDLERS: Final[dict[type[Body], _Handler]] = {
     SetAsync: _set_async,
     PortMod: _port_mod,
     QueueGetConfigRequest: _queue_config,
-    FlowMod: _wrapped_change,
-    GroupMod: _wrapped_change,
     BundleControl: _bundle_control,
     BundleAdd: _bundle_add,
     FlowAge: _ignore,

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final
 
-from ovsflow.openflow.constants import AsyncProperty, PacketInReason, Role, Version
+from ovsflow.errors import DecodeError
+from ovsflow.openflow.constants import AsyncProperty, ErrorType, PacketInReason, Role, Version
 from ovsflow.openflow.handshake import AsyncMask
 
 
@@ -34,6 +35,24 @@ _PACKET_IN_BEFORE_14: Final = 0b011
 _PACKET_IN: Final = 0b111011
 _MISSES: Final = 1 << PacketInReason.EXPLICIT_MISS | 1 << PacketInReason.IMPLICIT_MISS
 _KINDS: Final = {Version.OF10: 6, Version.OF13: 6, Version.OF14: 12, Version.OF15: 16}
+
+
+#: The reasons that exist, by the even `AsyncProperty`.  Source: OpenFlow 1.5.1 §7.3.10.
+_REASONS: Final[dict[int, int]] = {
+    Subject.PACKET_IN: 0b111111,
+    Subject.PORT_STATUS: _PORT_REASONS,
+    Subject.FLOW_REMOVED: 0b111111,
+    Subject.ROLE_STATUS: 0b111,
+    Subject.TABLE_STATUS: 0b11000,
+    Subject.REQUESTFORWARD: 0b11,
+    Subject.FLOW_STATS: 0b11,
+    Subject.CONT_STATUS: 0x3F,
+}
+#: The properties of experimenters, and what is answered to them.
+_EXPERIMENTERS: Final = 0xFFFE
+_BAD_EXPERIMENTER: Final = 5
+_INVALID: Final = 0
+_UNSUPPORTED: Final = 1
 
 
 def _defaults(version: int) -> dict[int, int]:
@@ -59,6 +78,10 @@ def _defaults(version: int) -> dict[int, int]:
         masks[AsyncProperty.CONT_STATUS_SECONDARY] = 0x3F
     full = {AsyncProperty(kind): 0 for kind in range(_KINDS[Version(version)])}
     return {int(kind): mask for kind, mask in {**full, **masks}.items()}
+
+
+def _failed(code: int, message: str) -> DecodeError:
+    return DecodeError(message, ErrorType.ASYNC_CONFIG_FAILED, code)
 
 
 class Interest:
@@ -105,10 +128,25 @@ class Interest:
         return tuple(AsyncMask(kind, mask) for kind, mask in sorted(self._masks.items()))
 
     def set_masks(self, masks: Iterable[AsyncMask]) -> None:
-        """Replaces the masks that are given; the others stay."""
+        """Replaces the masks that are given; the others stay.
+
+        Raises:
+            DecodeError: OpenFlow 1.4 and later: ASYNC_CONFIG_FAILED; nothing has changed.
+        """
+        after = dict(self._masks)
         for each in masks:
-            if each.kind in self._masks:
-                self._masks[each.kind] = each.mask
+            if each.kind >= _EXPERIMENTERS:
+                raise DecodeError(
+                    "an experimenter's mask", ErrorType.BAD_PROPERTY, _BAD_EXPERIMENTER
+                )
+            if each.kind not in after:
+                if self._version >= Version.OF14:
+                    raise _failed(_UNSUPPORTED, f"messages of kind {each.kind}")
+                continue
+            if self._version >= Version.OF14 and each.mask & ~_REASONS[each.kind & ~1]:
+                raise _failed(_INVALID, f"mask {each.mask:#x} for kind {each.kind}")
+            after[each.kind] = each.mask
+        self._masks = after
         self.awake = True
 
     def set_invalid_ttl(self, wanted: bool) -> None:

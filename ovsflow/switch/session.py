@@ -108,6 +108,7 @@ class Session:
         self.version = 0
         self.interest = Interest(Version.OF13, awake=False)
         self.bundles = Bundles()
+        self._singly = 0
         self.monitors = Monitors(as_ovs=bridge.as_ovs)
         self.miss_send_len = 0 if service else 128
         self.packet_in_format = "standard"
@@ -246,6 +247,16 @@ class Session:
             forward(self, messages, errors)
         return errors
 
+    def check(self, messages: bytes) -> ErrorMessage | None:
+        """What the first table change that can never be applied would be refused with."""
+        datapath = self.bridge.datapath
+        errors = datapath.check(self.version, messages, table_ids=self.flow_mod_table_id)
+        for error in messages_of(errors):
+            body = codec.decode(error).body
+            if isinstance(body, ErrorMessage):
+                return body
+        return None
+
     def require_write(self) -> None:
         """Raises IS_SECONDARY unless the session may change the switch."""
         if self.role is Role.SECONDARY:
@@ -315,10 +326,17 @@ class Session:
         """Keeps a run of messages for an open bundle; false if they need a look one by one."""
         if self.role is Role.SECONDARY or self.bridge.snoopers:
             return False
+        if self._singly:
+            self._singly -= 1
+            return False
         run = self._intake.peek_bundled(self.version, BUNDLED[self.version])
-        if run is None or not self.bundles.add_many(
+        if run is None:
+            return False
+        if self.check(run.messages) is not None or not self.bundles.add_many(
             run.bundle, run.flags, run.messages, run.count, self.now_ns
         ):
+            # One of them will be refused: each is looked at by itself.
+            self._singly = run.count - 1
             return False
         self.messages += run.count
         self._intake.skip_to(run.end)

@@ -78,6 +78,8 @@ class FakeDatapath:
         self.port_list = [FakePort(1, "p1"), FakePort(2, "p2", hw_addr=b"\x02\0\0\0\0\x02")]
         self.applied: list[Applied] = []
         self.errors = b""
+        self.checked: list[bytes] = []
+        self.refusals = b""
         self.pieces: list[bytes] = [b""]
         self.queries: list[tuple[int, bytes, int]] = []
         self.waiting: list[FakeEvent] = []
@@ -119,6 +121,10 @@ class FakeDatapath:
     ) -> bytes:
         self.applied.append(Applied(version, messages, atomic, origin, table_ids))
         return self.errors
+
+    def check(self, version: int, messages: bytes, *, table_ids: bool = False) -> bytes:
+        self.checked.append(messages)
+        return self.refusals
 
     def query(
         self, version: int, request: bytes, now_ns: int, cursor: int = 0

@@ -154,3 +154,37 @@ def test_many_at_once_are_what_they_are_one_by_one(
         assert at_once.take() == one_by_one.take()
         assert datapath_of(at_once).applied == datapath_of(one_by_one).applied
         assert at_once.session.messages == one_by_one.session.messages
+
+
+def test_what_can_never_be_applied_is_refused_when_it_is_added(peer: Peer) -> None:
+    inner = mod(peer)
+    datapath_of(peer).refusals = raw(peer.version, 1, struct.pack("!HH", 5, 7) + inner)
+    (answer,) = peer.ask(BundleAdd(1, 1, inner))
+    assert isinstance(answer, ErrorMessage)
+    assert (answer.type, answer.code) == (5, 7)
+    assert answer.data == codec.encode(BundleAdd(1, 1, inner), peer.version, 7)
+    assert datapath_of(peer).checked == [inner]
+    datapath_of(peer).refusals = b""
+    peer.ask(BundleAdd(1, 1, inner))
+    assert peer.ask(BundleControl(1, COMMIT, 1)) == [BundleControl(1, COMMIT + 1, 1)]
+    assert datapath_of(peer).applied[0].messages == inner
+
+
+def test_a_port_that_is_not_there_stops_the_whole_bundle(peer: Peer) -> None:
+    peer.ask(BundleAdd(1, 1, mod(peer)))
+    peer.ask(BundleAdd(1, 1, codec.encode(PortMod(1, ADDRESS, 0x20, 0x20), peer.version, 7)))
+    peer.ask(BundleAdd(1, 1, codec.encode(PortMod(99, ADDRESS, 0x20, 0x20), peer.version, 7)))
+    first, second = peer.ask(BundleControl(1, COMMIT, 1))
+    assert isinstance(first, ErrorMessage)
+    assert (first.type, first.code) == (7, 0)
+    assert code_of([second]) == 13
+    assert datapath_of(peer).applied == []
+    assert datapath_of(peer).port_list[0].config == 0
+
+
+def test_a_message_cut_short_is_refused(peer: Peer) -> None:
+    head = struct.pack("!IHH", 1, 0, 1)
+    kind = 34 if peer.version >= 5 else 4
+    onf = b"" if peer.version >= 5 else struct.pack("!II", 0x4F4E4600, 2301)
+    for inner in (b"", mod(peer)[:6], mod(peer)[:20]):
+        assert code_of(peer.say(kind, onf + head + inner)) == 8

@@ -135,6 +135,7 @@ ROWS: dict[str, tuple[bytes, tuple[int, int]]] = {
     "overlap": (flow(match(PORT_1), flags=2), (5, 3)),
     "buffer": (flow(buffer=9), (1, 8)),
     "cut short": (raw(4, 14, bytes(20)), (1, 6)),
+    "cut short before the match": (flow()[:2] + b"\0\x30" + flow()[4:48], (4, 1)),
     # Instructions.
     "unknown instruction": (flow(instructions=struct.pack("!HH4x", 99, 8)), (3, 0)),
     "experimenter instruction": (flow(instructions=struct.pack("!HHI", 0xFFFF, 8, 1)), (3, 5)),
@@ -164,15 +165,76 @@ ROWS: dict[str, tuple[bytes, tuple[int, int]]] = {
         (2, 10),
     ),
     "set_field in_port": (flow(instructions=apply(set_field(PORT_1))), (2, 15)),
+    "load to an unknown field": (
+        flow(instructions=apply(nicira(7, struct.pack("!HIQ", 0, 0x0001FE04, 0)))),
+        (2, 13),
+    ),
+    "load past the field": (
+        flow(instructions=apply(nicira(7, struct.pack("!HIQ", 0x7C1, 0x00010004, 1)))),
+        (2, 14),
+    ),
+    "load of too much": (
+        flow(instructions=apply(nicira(7, struct.pack("!HIQ", 3, 0x00010004, 16)))),
+        (2, 5),
+    ),
+    "move of an unknown field": (
+        flow(instructions=apply(nicira(6, struct.pack("!HHHII", 8, 0, 0, 0x0001FE04, 0x00010004)))),
+        (4, 6),
+    ),
     # The specification has a code of its own; Open vSwitch answers (2, 14).
     "set_field unknown": (flow(instructions=apply(set_field(oxm(60, b"\0\0")))), (2, 13)),
     # Packet-outs.
     "packet_out from TABLE": (packet_out(0xFFFFFFF9, output(1)), (1, 11)),
     "packet_out to UNSET": (packet_out(0xFFFFFFFD, output(0xFFFFFFF7)), (2, 4)),
     "packet_out of a buffer": (packet_out(0xFFFFFFFD, output(1), buffer=9), (1, 8)),
+    "packet_out from 0xff00": (packet_out(0xFF00, output(1)), (1, 11)),
+    "packet_out from 0xfffffeff": (packet_out(0xFFFFFEFF, output(1)), (1, 11)),
+    "packet_out to 0xff00": (packet_out(1, output(0xFF00)), (2, 4)),
+    "packet_out to a group that is missing": (
+        packet_out(1, action(22, struct.pack("!I", 88))),
+        (2, 9),
+    ),
+    "packet_out that sets what the packet has not": (
+        packet_out(1, set_field(oxm(12, bytes(4)))),
+        (2, 10),
+    ),
+    "packet_out with actions that do not end": (
+        raw(4, 13, struct.pack("!IIH6x", NO_BUFFER, 1, 32) + output(1)),
+        (1, 6),
+    ),
+    # Which of two faults is told.
+    "stray bits of an unknown field": (flow(match(oxm(60, b"\1\0", b"\0\0"))), (4, 5)),
+    "buffer and flags": (flow(buffer=9, flags=0x8000), (5, 7)),
+    "buffer and a group that is missing": (
+        flow(buffer=9, instructions=apply(action(22, struct.pack("!I", 88)))),
+        (1, 8),
+    ),
+    "flags and an unknown action": (
+        flow(flags=0x8000, instructions=apply(action(99, bytes(4)))),
+        (2, 0),
+    ),
+    "command and an unknown action": (
+        flow(command=9, instructions=apply(action(99, bytes(4)))),
+        (5, 6),
+    ),
+    "goto down and an action without its header": (
+        flow(table=3, instructions=struct.pack("!HHB3x", 1, 8, 1) + apply(action(18, bytes(4)))),
+        (2, 10),
+    ),
     # Requests.
     "unknown message": (raw(4, 99), (1, 1)),
     "hello again": (raw(4, 0), (1, 1)),
+    "what only a switch says": (raw(4, 10, bytes(40)), (1, 1)),
+    "experimenter message without a type": (raw(4, 4, bytes(4)), (1, 6)),
+    "unknown experimenter's multipart": (
+        raw(4, 18, struct.pack("!HH4xII", 0xFFFF, 0, 0x12345, 1)),
+        (1, 3),
+    ),
+    "unknown multipart of Nicira's": (
+        raw(4, 18, struct.pack("!HH4xII", 0xFFFF, 0, NICIRA, 99)),
+        (1, 4),
+    ),
+    "another version": (raw(5, 5), (1, 0)),
     "unknown multipart": (raw(4, 18, struct.pack("!HH4x", 99, 0)), (1, 2)),
     "unknown experimenter message": (raw(4, 4, struct.pack("!II", 0x12345, 1)), (1, 3)),
     "barrier with a body": (raw(4, 20, b"\0"), (1, 6)),
@@ -214,6 +276,11 @@ EXTENDED: dict[str, tuple[bytes, int, int]] = {
         flow(match(IP), apply(set_field(oxm(12, b"\x0a\0\0\0", b"\xff\0\0\0")))),
         ONF,
         4250,
+    ),
+    "padding that is not zero": (
+        flow(instructions=apply(nicira(37, b"\1" + bytes(5)))),
+        NICIRA,
+        4,
     ),
     "conjunction with company": (
         flow(instructions=apply(nicira(34, b"\0\x02\0\0\0\x01"), output(1))),

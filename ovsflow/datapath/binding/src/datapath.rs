@@ -124,6 +124,23 @@ impl Datapath {
         Ok(PyBytes::new(py, &errors))
     }
 
+    #[pyo3(signature = (version, messages, *, table_ids=false))]
+    fn check<'py>(
+        &self,
+        py: Python<'py>,
+        version: u8,
+        messages: &[u8],
+        table_ids: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let version = wire_version(version)?;
+        let context = Context {
+            flow_mod_table_id: table_ids,
+            ..Context::default()
+        };
+        let errors = py.detach(|| self.0.check(version, messages, &context));
+        Ok(PyBytes::new(py, &errors))
+    }
+
     #[pyo3(signature = (version, request, now_ns, cursor=0))]
     fn query<'py>(
         &self,

@@ -144,6 +144,20 @@ pub enum PacketInReason {
     PacketOut = 5,
 }
 
+impl PacketInReason {
+    /// The reason of a number; OFPR_APPLY_ACTION for one that there is not.
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::TableMiss,
+            2 => Self::InvalidTtl,
+            3 => Self::ActionSet,
+            4 => Self::Group,
+            5 => Self::PacketOut,
+            _ => Self::ApplyAction,
+        }
+    }
+}
+
 /// A packet-in to be: all that does not depend on the packet's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControllerOut {
@@ -161,8 +175,8 @@ pub struct ControllerOut {
     pub written: Box<crate::flow::FlowMask>,
     pub userdata: Box<[u8]>,
     pub meter: Option<MeterId>,
-    /// The frozen pipeline of a pausing controller action.
-    pub continuation: Option<u32>,
+    /// What a pausing controller action leaves to be done, in its wire form.
+    pub continuation: Option<Box<[u8]>>,
 }
 
 /// Lists to pick from by hash, with the slots that their weights earned.

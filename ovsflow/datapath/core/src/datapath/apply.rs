@@ -5,7 +5,7 @@ use crate::error::{OfError, OfResult};
 use crate::openflow::Version;
 use crate::openflow::decode::{self, Context};
 use crate::openflow::error::{self, encode_error};
-use crate::openflow::modify::PacketOut;
+use crate::openflow::modify::{PacketOut, Resume};
 use crate::table::{Change, Notice};
 use crate::time::Now;
 use crate::worker::{Writing, tell};
@@ -19,6 +19,7 @@ enum Request {
     Change(Change),
     Table(crate::openflow::modify::TableMod),
     PacketOut(Box<PacketOut>),
+    Resume(Box<Resume>),
 }
 
 impl Datapath {
@@ -56,6 +57,23 @@ impl Datapath {
         tell(&self.shared, slice.notices, origin);
         slice.errors
     }
+
+    /// Reads whole messages as [`apply`](Self::apply) would, and changes nothing; returns the
+    /// error of the first that can never be applied, whatever the tables hold.
+    pub fn check(&self, version: Version, messages: &[u8], context: &Context) -> Vec<u8> {
+        let context = Context {
+            compat: self.decode_compat(),
+            ..*context
+        };
+        let mut errors = Vec::new();
+        for message in split(messages) {
+            if let Err(error) = decode(version, message, &context) {
+                encode_error(version, error, message, &mut errors);
+                break;
+            }
+        }
+        errors
+    }
 }
 
 /// One call of [`Datapath::apply`].
@@ -86,7 +104,12 @@ impl<'a> Slice<'a> {
                 Request::PacketOut(packet_out) => {
                     // Packets see all changes before them: the tables must be free for the walk.
                     tables = None;
-                    self.datapath.packet_out(&packet_out, self.now)
+                    self.datapath
+                        .packet_out(self.version, &packet_out, self.now)
+                }
+                Request::Resume(resume) => {
+                    tables = None;
+                    self.datapath.resume(&resume, self.now)
                 }
             });
             if let Err(error) = applied {
@@ -113,10 +136,17 @@ impl<'a> Slice<'a> {
         for message in split(messages) {
             let applied = self.decode(message).and_then(|request| match request {
                 Request::Change(change) => list.apply(&change, self.now),
-                other => {
-                    afterwards.push((other, message));
-                    Ok(())
+                Request::PacketOut(packet_out) => {
+                    let checked = list.check_actions(&packet_out.actions);
+                    afterwards.push((Request::PacketOut(packet_out), message));
+                    checked
                 }
+                Request::Table(request) => {
+                    afterwards.push((Request::Table(request), message));
+                    request.check()
+                }
+                // Only NXT_RESUME, which no bundle holds.
+                Request::Resume(_) => Err(error::BAD_REQUEST_TYPE),
             });
             if let Err(error) = applied {
                 drop(list);
@@ -127,11 +157,14 @@ impl<'a> Slice<'a> {
         drop(tables);
         for (request, message) in afterwards {
             let applied = match request {
-                Request::Change(_) => Ok(()),
+                Request::Change(_) | Request::Resume(_) => Ok(()),
                 Request::Table(request) => {
                     self.datapath.shared.write().pipeline.table_mod(&request)
                 }
-                Request::PacketOut(packet_out) => self.datapath.packet_out(&packet_out, self.now),
+                Request::PacketOut(packet_out) => {
+                    self.datapath
+                        .packet_out(self.version, &packet_out, self.now)
+                }
             };
             if let Err(error) = applied {
                 self.refuse(error, message);
@@ -144,21 +177,28 @@ impl<'a> Slice<'a> {
     }
 
     fn decode(&self, message: &[u8]) -> OfResult<Request> {
-        let (version, context) = (self.version, self.context);
-        let change = match kind(self.version, message)? {
-            Kind::FlowMod => Change::Flow(decode::flow_mod(version, message, context)?),
-            Kind::GroupMod => Change::Group(decode::group_mod(version, message, context)?),
-            Kind::MeterMod => Change::Meter(decode::meter_mod(version, message, context)?),
-            Kind::TableMod => {
-                return decode::table_mod(version, message, context).map(Request::Table);
-            }
-            Kind::PacketOut => {
-                let packet_out = decode::packet_out(version, message, context)?;
-                return Ok(Request::PacketOut(Box::new(packet_out)));
-            }
-        };
-        Ok(Request::Change(change))
+        decode(self.version, message, self.context)
     }
+}
+
+fn decode(version: Version, message: &[u8], context: &Context) -> OfResult<Request> {
+    let change = match kind(version, message)? {
+        Kind::FlowMod => Change::Flow(decode::flow_mod(version, message, context)?),
+        Kind::GroupMod => Change::Group(decode::group_mod(version, message, context)?),
+        Kind::MeterMod => Change::Meter(decode::meter_mod(version, message, context)?),
+        Kind::TableMod => {
+            return decode::table_mod(version, message, context).map(Request::Table);
+        }
+        Kind::PacketOut => {
+            let packet_out = decode::packet_out(version, message, context)?;
+            return Ok(Request::PacketOut(Box::new(packet_out)));
+        }
+        Kind::Resume => {
+            let resume = decode::resume(version, message, context)?;
+            return Ok(Request::Resume(Box::new(resume)));
+        }
+    };
+    Ok(Request::Change(change))
 }
 
 enum Kind {
@@ -167,12 +207,14 @@ enum Kind {
     MeterMod,
     TableMod,
     PacketOut,
+    Resume,
 }
 
 /// What a message is, by its type and, for an experimenter's, its subtype.
 fn kind(version: Version, message: &[u8]) -> OfResult<Kind> {
-    /// NXT_FLOW_MOD and NXT_GROUP_MOD.
+    /// NXT_FLOW_MOD, NXT_RESUME and NXT_GROUP_MOD.
     const NXT_FLOW_MOD: u32 = 13;
+    const NXT_RESUME: u32 = 28;
     const NXT_GROUP_MOD: u32 = 31;
     let number = |at: usize| {
         let bytes = message.get(at..at + 4)?;
@@ -188,6 +230,7 @@ fn kind(version: Version, message: &[u8]) -> OfResult<Kind> {
         Some(4) => match (number(HEADER), number(HEADER + 4)) {
             (Some(error::NICIRA), Some(NXT_FLOW_MOD)) => Kind::FlowMod,
             (Some(error::NICIRA), Some(NXT_GROUP_MOD)) => Kind::GroupMod,
+            (Some(error::NICIRA), Some(NXT_RESUME)) => Kind::Resume,
             (Some(error::NICIRA), _) => return Err(error::BAD_EXP_TYPE),
             _ => return Err(error::BAD_EXPERIMENTER),
         },

@@ -99,7 +99,7 @@ impl Event {
                     data: &packet.data,
                     total_len: packet.total_len,
                     userdata: &packet.out.userdata,
-                    continuation: None,
+                    continuation: packet.out.continuation.as_deref(),
                 };
                 let format = match format {
                     PacketInFormat::Standard => Format::Standard,

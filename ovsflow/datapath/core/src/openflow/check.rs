@@ -13,7 +13,7 @@ use super::error;
 use super::modify::{FlowMod, FlowModCommand, Match};
 use crate::error::OfResult;
 use crate::flow::field::{self, FieldId, Prerequisite, VLAN_PRESENT, field};
-use crate::flow::{FlowKey, FlowMask, slot};
+use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
 
 /// The table that the switch keeps for itself, as in Open vSwitch.
 pub const INTERNAL_TABLE: TableId = TableId(254);
@@ -36,6 +36,15 @@ pub fn flow_mod(flow_mod: &FlowMod, version: Version, context: &Context) -> OfRe
     }
     let all = &flow_mod.instructions;
     conjunctions(all)?;
+    if version != Version::Of10 {
+        let mut walk = Walk::new(&flow_mod.matching);
+        for action in &all.apply {
+            walk.step(action, Place::List)?;
+        }
+        for action in &all.write {
+            walk.step(action, Place::Set)?;
+        }
+    }
     if let Some(goto) = all.goto {
         let last = if context.compat == Compat::Ovs {
             255
@@ -47,17 +56,22 @@ pub fn flow_mod(flow_mod: &FlowMod, version: Version, context: &Context) -> OfRe
             return Err(error::BAD_GOTO_TABLE);
         }
     }
+    Ok(())
+}
+
+/// Checks a packet-out's actions against the packet, whose headers are all known.
+pub fn packet_out(actions: &[Action], version: Version, key: &FlowKey) -> OfResult<()> {
     if version == Version::Of10 {
         return Ok(());
     }
-    let mut walk = Walk::new(&flow_mod.matching);
-    for action in &all.apply {
-        walk.step(action, Place::List)?;
-    }
-    for action in &all.write {
-        walk.step(action, Place::Set)?;
-    }
-    Ok(())
+    let mut walk = Walk {
+        value: key.clone(),
+        mask: FlowMask {
+            words: [u64::MAX; KEY_WORDS],
+        },
+    };
+    let mut steps = actions.iter();
+    steps.try_for_each(|action| walk.step(action, Place::List))
 }
 
 /// A conjunction stands with nothing but conjunctions and notes.

@@ -172,10 +172,14 @@ pub const BAD_SET_MASK: OfError = OfError::experimenter(ONF, 4250);
 pub const DUP_INSTRUCTION: OfError = OfError::experimenter(ONF, 2600);
 /// NXBRC_NXM_INVALID.
 pub const NXM_INVALID: OfError = OfError::experimenter(NICIRA, 2);
+/// NXBRC_MUST_BE_ZERO: a field that has no meaning is not zero.
+pub const MUST_BE_ZERO: OfError = OfError::experimenter(NICIRA, 4);
 /// NXBRC_UNENCODABLE_ERROR: an error for which the version has no number.
 pub const UNENCODABLE: OfError = OfError::experimenter(NICIRA, 10);
 /// NXBAC_BAD_CONJUNCTION.
 pub const BAD_CONJUNCTION: OfError = OfError::experimenter(NICIRA, 15);
+/// NXR_STALE: a continuation that this switch did not make.
+pub const STALE_CONTINUATION: OfError = OfError::experimenter(NICIRA, 35);
 /// NXFMFC_INVALID_TLV_FIELD: a tun_metadata field without a mapping.
 pub const INVALID_TLV_FIELD: OfError = OfError::experimenter(NICIRA, 37);
 /// NXBAC_CT_DATAPATH_SUPPORT: connection tracking is not there.
@@ -197,7 +201,6 @@ const OF10: &[(OfError, (u16, u16))] = &[
 /// Nicira's vendor errors in OpenFlow 1.0 for what it has no number of its own.
 const OF10_NICIRA: &[(OfError, (u16, u16))] = &[
     (BAD_FIELD, (0, 263)),
-    (BAD_MATCH_LEN, (1, 256)),
     (BAD_MATCH_TYPE, (1, 257)),
     (BAD_VALUE, (1, 258)),
     (BAD_MASK, (1, 259)),
@@ -222,7 +225,7 @@ const OF10_NICIRA: &[(OfError, (u16, u16))] = &[
     (OfError::new(13, 4), (13, 4)),
     (NXM_INVALID, (1, 256)),
     (OfError::experimenter(NICIRA, 3), (1, 257)),
-    (OfError::experimenter(NICIRA, 4), (1, 515)),
+    (MUST_BE_ZERO, (1, 515)),
     (OfError::experimenter(NICIRA, 5), (1, 516)),
     (OfError::experimenter(NICIRA, 6), (1, 517)),
     (OfError::experimenter(NICIRA, 7), (1, 518)),
@@ -232,6 +235,7 @@ const OF10_NICIRA: &[(OfError, (u16, u16))] = &[
     (OfError::experimenter(NICIRA, 12), (5, 256)),
     (OfError::experimenter(NICIRA, 13), (5, 257)),
     (BAD_CONJUNCTION, (2, 526)),
+    (STALE_CONTINUATION, (1, 534)),
     (INVALID_TLV_FIELD, (1, 536)),
     (NO_CONNTRACK, (1, 265)),
     (OfError::experimenter(NICIRA, 43), (1, 264)),

@@ -189,6 +189,16 @@ pub struct PacketOut {
     pub data: Vec<u8>,
 }
 
+/// An NXT_RESUME: a paused packet goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The pipeline's fields; those that are not told are 0.
+    pub metadata: Match,
+    /// What the packet-in carried.
+    pub continuation: Vec<u8>,
+    pub data: Vec<u8>,
+}
+
 /// A TABLE_MOD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableMod {

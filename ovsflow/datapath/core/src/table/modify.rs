@@ -12,15 +12,18 @@ use super::notice::{Notice, RemovedReason};
 use super::pipeline::Pipeline;
 use super::{ALL_TABLES, TABLES, uses};
 use crate::error::OfResult;
-use crate::openflow::action::{GroupId, Instructions, MeterId, TableId};
+use crate::openflow::action::{Action, GroupId, Instructions, MeterId, TableId};
 use crate::openflow::error::{
-    BAD_GOTO_TABLE, BAD_OUT_GROUP, BAD_TABLE_ID, INVALID_METER, METER_EXISTS, OUT_OF_METERS,
-    REQUEST_EPERM, TABLE_MOD_BAD_TABLE, UNKNOWN_METER,
+    BAD_GOTO_TABLE, BAD_OUT_GROUP, BAD_TABLE_ID, BUFFER_UNKNOWN, INVALID_METER, METER_EXISTS,
+    OUT_OF_METERS, REQUEST_EPERM, TABLE_MOD_BAD_TABLE, UNKNOWN_METER,
 };
 use crate::openflow::modify::{
     FlowMod, FlowModCommand, GroupMod, MeterMod, MeterModCommand, TableMod,
 };
 use crate::time::Now;
+
+/// OFP_NO_BUFFER.
+const NO_BUFFER: u32 = 0xffff_ffff;
 
 /// OFPTC_*.  Source: OpenFlow 1.4.1 §7.3.2.
 const EVICTION: u32 = 4;
@@ -39,6 +42,17 @@ pub enum Change {
 pub(super) enum Undo {
     Group(GroupId, Option<Box<Group>>),
     Meter(MeterId, Option<Arc<Meter>>),
+}
+
+impl TableMod {
+    /// Fails with TABLE_MOD_FAILED/BAD_TABLE for a table that does not exist.
+    pub fn check(&self) -> OfResult<()> {
+        if self.table.0 == ALL_TABLES || usize::from(self.table.0) < TABLES {
+            Ok(())
+        } else {
+            Err(TABLE_MOD_BAD_TABLE)
+        }
+    }
 }
 
 impl Pipeline {
@@ -67,6 +81,8 @@ impl Pipeline {
         }
         match request.command {
             FlowModCommand::Delete | FlowModCommand::DeleteStrict => Ok(()),
+            // Packets are never kept in buffers.
+            _ if request.buffer_id != NO_BUFFER => Err(BUFFER_UNKNOWN),
             _ => self.check_instructions(request.table, &request.instructions),
         }
     }
@@ -81,11 +97,31 @@ impl Pipeline {
         if instructions.meter.as_ref().is_some_and(is_missing) {
             return Err(INVALID_METER);
         }
+        self.check_uses(|visit| uses::any_of(instructions, visit))
+    }
+
+    /// Checks that the groups and meters that a list of actions names exist.
+    ///
+    /// # Errors
+    ///
+    /// BAD_OUT_GROUP or INVALID_METER.
+    pub fn check_actions(&self, actions: &[Action]) -> OfResult<()> {
+        self.check_uses(|visit| uses::any(actions, visit))
+    }
+
+    fn check_uses(
+        &self,
+        walk: impl FnOnce(&mut dyn FnMut(&Action) -> bool) -> bool,
+    ) -> OfResult<()> {
+        let is_missing = |meter: &MeterId| !self.meters.contains_key(meter);
         let mut refused = None;
-        uses::any_of(instructions, &mut |action| {
+        walk(&mut |action| {
             refused = if uses::group_of(action).is_some_and(|group| !self.groups.contains(group)) {
                 Some(BAD_OUT_GROUP)
-            } else if uses::meter_of(action).as_ref().is_some_and(is_missing) {
+            } else if let Action::Meter(meter) = action
+                && is_missing(meter)
+            {
+                // The meter of a controller action may come later, as in Open vSwitch.
                 Some(INVALID_METER)
             } else {
                 None
@@ -214,10 +250,10 @@ impl Pipeline {
     ///
     /// TABLE_MOD_FAILED/BAD_TABLE for a table that does not exist.
     pub fn table_mod(&mut self, request: &TableMod) -> OfResult<()> {
+        request.check()?;
         let tables = match request.table.0 {
             ALL_TABLES => 0..TABLES as u8,
-            table if usize::from(table) < TABLES => table..table + 1,
-            _ => return Err(TABLE_MOD_BAD_TABLE),
+            table => table..table + 1,
         };
         for table in tables.map(TableId) {
             self.rules
@@ -280,6 +316,15 @@ impl Atomic<'_> {
             Change::Group(request) => self.pipeline.group_mod(request, now, notices),
             Change::Meter(request) => self.pipeline.meter_mod(request, now, notices),
         }
+    }
+
+    /// Checks that what a list of actions names exists after the changes so far.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pipeline::check_actions`].
+    pub fn check_actions(&self, actions: &[Action]) -> OfResult<()> {
+        self.pipeline.check_actions(actions)
     }
 
     /// Lets all changes stand, and tells what they caused.

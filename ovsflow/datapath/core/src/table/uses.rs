@@ -4,7 +4,7 @@ use crate::openflow::action::{Action, GroupId, Instructions, MeterId};
 use crate::packet::PortNo;
 
 /// Calls `visit` for every action of `actions`, nested ones included, until it returns true.
-pub(super) fn any(actions: &[Action], visit: &mut impl FnMut(&Action) -> bool) -> bool {
+pub(super) fn any(actions: &[Action], visit: &mut (impl FnMut(&Action) -> bool + ?Sized)) -> bool {
     actions.iter().any(|action| {
         visit(action)
             || match action {
@@ -15,7 +15,10 @@ pub(super) fn any(actions: &[Action], visit: &mut impl FnMut(&Action) -> bool) -
 }
 
 /// Like [`any`], over both lists of `instructions`.
-pub(super) fn any_of(instructions: &Instructions, visit: &mut impl FnMut(&Action) -> bool) -> bool {
+pub(super) fn any_of(
+    instructions: &Instructions,
+    visit: &mut (impl FnMut(&Action) -> bool + ?Sized),
+) -> bool {
     any(&instructions.apply, visit) || any(&instructions.write, visit)
 }
 

@@ -87,6 +87,12 @@ impl ActionSet {
         }
     }
 
+    /// All that the set holds; written to an empty set again, in this order, they make it anew.
+    pub(super) fn actions(&self) -> Vec<Action> {
+        let single = self.single.iter().flatten();
+        single.chain(&self.writes).cloned().collect()
+    }
+
     /// The set as a list; empty when nothing in it forwards the packet.
     fn into_list(self) -> Vec<Action> {
         let Self { single, writes } = self;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Observer;
 use super::emit::{IPV4, IPV6};
-use super::freeze::{Hidden, Step, without_list};
+use super::freeze::{Hidden, Step};
 use super::hash;
 use super::walk::{ListEnd, Walk};
 use crate::action::{DpAction, PacketInReason};
@@ -28,11 +28,7 @@ impl<O: Observer> Walk<'_, O> {
         let mut rest = actions;
         while let Some((action, after)) = rest.split_first() {
             if self.lacks_headers_for(action) {
-                return self.freeze(Step::List {
-                    source: self.source,
-                    actions: rest.into(),
-                    tail: tail.map(|tail| Box::new(without_list(tail))),
-                });
+                return self.freeze(Step::list(self.source, rest, tail));
             }
             rest = after;
             self.followed =
@@ -40,6 +36,11 @@ impl<O: Observer> Walk<'_, O> {
             if let Action::CheckPacketLarger { len, target } = action {
                 self.fork_by_length(*len, *target, rest, tail);
                 return ListEnd::EndList;
+            }
+            if let Action::Controller(options) = action
+                && options.pause
+            {
+                return self.pause(options, rest, tail);
             }
             let source = self.source;
             let end = self.run_action(action);

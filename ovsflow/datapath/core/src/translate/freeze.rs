@@ -11,6 +11,7 @@
 //! after is cached as well.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::action_set::ActionSet;
@@ -56,23 +57,38 @@ pub(super) enum Step {
     },
 }
 
+impl Step {
+    /// The rest of a rule's list.
+    pub(super) fn list(source: Source, rest: &[Action], tail: Option<&Instructions>) -> Self {
+        Self::List {
+            source,
+            actions: rest.into(),
+            tail: tail.map(|tail| Box::new(without_list(tail))),
+        }
+    }
+}
+
 /// All that a walk must remember while its packet comes back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Frozen {
+pub(super) struct Frozen {
     /// Innermost first.
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     /// Metadata of the packet that the walk wrote, and all pipeline fields.
-    values: Box<FlowKey>,
-    written: Box<FlowMask>,
-    stack: Vec<(u128, u8)>,
-    set: ActionSet,
+    pub(super) values: Box<FlowKey>,
+    pub(super) written: Box<FlowMask>,
+    pub(super) stack: Vec<(u128, u8)>,
+    pub(super) set: ActionSet,
     /// Whether the action set runs at the end.
-    is_outermost: bool,
+    pub(super) is_outermost: bool,
 }
 
 /// The frozen walks of one switch.
 #[derive(Debug, Default)]
-pub struct FrozenWalks(Mutex<Kept>);
+pub struct FrozenWalks {
+    kept: Mutex<Kept>,
+    /// The key of what leaves the switch sealed.
+    key: RandomState,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -84,7 +100,7 @@ struct Kept {
 impl FrozenWalks {
     /// The number of a frozen walk; `None` when there are too many.
     fn number_of(&self, frozen: Frozen) -> Option<u32> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&number) = kept.by_content.get(&frozen) {
             return Some(number);
         }
@@ -99,15 +115,20 @@ impl FrozenWalks {
         Some(number)
     }
 
+    /// A number that nobody who has not the key can find for some bytes.
+    pub(super) fn seal_of(&self, bytes: &[u8]) -> u64 {
+        self.key.hash_one(bytes)
+    }
+
     fn walk(&self, number: u32) -> Option<Arc<Frozen>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.by_number.get(&number).cloned()
     }
 
     /// Forgets all if there are many; returns whether it did, so that all translations must be
     /// made anew.
     pub fn trim(&self) -> bool {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let full = kept.by_content.len() > LIMIT / 2;
         if full {
             kept.by_content.clear();
@@ -161,12 +182,7 @@ impl<O: Observer> Walk<'_, O> {
         source: Source,
     ) {
         if let Some(steps) = &mut self.frozen {
-            let tail = tail.map(|tail| Box::new(without_list(tail)));
-            steps.push(Step::List {
-                source,
-                actions: actions.into(),
-                tail,
-            });
+            steps.push(Step::list(source, actions, tail));
         }
     }
 
@@ -196,13 +212,20 @@ impl<O: Observer> Walk<'_, O> {
             is_outermost,
         };
         self.emitter.flush_all(&self.flow);
+        if let Some(told) = self.paused.take() {
+            if let Some(mut out) = told {
+                out.continuation = Some(self.seal(&frozen));
+                self.emitter.push(DpAction::Controller(Arc::new(out)));
+            }
+            return;
+        }
         match self.context.frozen.number_of(frozen) {
             Some(number) => self.emitter.push(DpAction::Recirculate(number)),
             None => self.fail(DropReason::RecursionTooDeep),
         }
     }
 
-    /// Does what the frozen walk had left to do.
+    /// Does what the frozen walk that the packet's recirculation id names had left to do.
     fn thaw(&mut self) {
         let all = slot::RECIRC_ID.ones();
         self.provenance.consult_slot(slot::RECIRC_ID, all);
@@ -218,6 +241,11 @@ impl<O: Observer> Walk<'_, O> {
             self.flow.words[index] = self.flow.words[index] & !mask | value;
         }
         self.provenance.overwrite_all(&frozen.written);
+        self.go_on(&frozen);
+    }
+
+    /// Does the steps of a frozen walk, whose fields are in place.
+    pub(super) fn go_on(&mut self, frozen: &Frozen) {
         self.stack.clone_from(&frozen.stack);
         self.set = frozen.set.clone();
         let mut left = frozen.steps.len() as u32;

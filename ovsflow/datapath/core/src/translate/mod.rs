@@ -28,6 +28,7 @@ mod learn;
 mod normal;
 mod observer;
 mod output;
+mod pause;
 mod provenance;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -44,6 +45,7 @@ pub use freeze::FrozenWalks;
 pub use learn::LearnedFlow;
 pub use observer::{Observer, Silent};
 pub(crate) use output::METADATA_BITS;
+pub use pause::resume;
 pub use sparse::SparseMask;
 pub use trace::{Teller, TraceStep, TracedRule};
 

@@ -186,6 +186,17 @@ impl<O: Observer> Walk<'_, O> {
 
     /// A packet-in with Nicira's options.
     pub(super) fn output_controller_with(&mut self, options: &ControllerAction) {
+        if let Some(out) = self.controller_out_with(options) {
+            self.emitter.flush_all(&self.flow);
+            self.emitter.push(DpAction::Controller(Arc::new(out)));
+        }
+    }
+
+    /// The same, to be sent later.
+    pub(super) fn controller_out_with(
+        &mut self,
+        options: &ControllerAction,
+    ) -> Option<ControllerOut> {
         let reason = match options.reason {
             0 => PacketInReason::TableMiss,
             2 => PacketInReason::InvalidTtl,
@@ -194,13 +205,10 @@ impl<O: Observer> Walk<'_, O> {
             5 => PacketInReason::PacketOut,
             _ => self.source.reason,
         };
-        let told = self.controller_message(reason, options.controller, options.max_len);
-        if let Some(mut out) = told {
-            out.userdata.clone_from(&options.userdata);
-            out.meter = options.meter;
-            self.emitter.flush_all(&self.flow);
-            self.emitter.push(DpAction::Controller(Arc::new(out)));
-        }
+        let mut out = self.controller_message(reason, options.controller, options.max_len)?;
+        out.userdata.clone_from(&options.userdata);
+        out.meter = options.meter;
+        Some(out)
     }
 
     pub(super) fn tell_controller(

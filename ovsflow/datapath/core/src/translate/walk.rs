@@ -5,7 +5,7 @@ use super::emit::Emitter;
 use super::freeze::{Hidden, Step};
 use super::provenance::Provenance;
 use super::{Context, Credit, Effect, Observer, SparseMask, TableSet, Translation};
-use crate::action::{DpAction, PacketInReason};
+use crate::action::{ControllerOut, DpAction, PacketInReason};
 use crate::error::DropReason;
 use crate::flow::{FlowKey, FlowMask, Slot, slot};
 use crate::openflow::action::{Action, Instructions, TableId};
@@ -69,8 +69,10 @@ pub(super) struct Walk<'a, O> {
     pub(super) observer: &'a mut O,
     /// Headers that the key does not show.
     pub(super) hidden: Hidden,
-    /// What is left to do, once the walk stopped for lack of headers.
+    /// What is left to do, once the walk stopped for lack of headers or to ask the controller.
     pub(super) frozen: Option<Vec<Step>>,
+    /// The walk stopped to ask the controller: what to tell it, if it is to be told at all.
+    pub(super) paused: Option<Option<ControllerOut>>,
     tables: TableSet,
     /// Levels that count towards [`MAX_DEPTH`].
     depth: u32,
@@ -117,6 +119,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             observer,
             hidden: Hidden::Nothing,
             frozen: None,
+            paused: None,
             tables: TableSet::default(),
             depth: 0,
             frames: 0,

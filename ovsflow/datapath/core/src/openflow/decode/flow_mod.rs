@@ -69,13 +69,16 @@ pub fn flow_mod(version: Version, message: &[u8], context: &Context) -> OfResult
         // Only a delete may mean all tables.
         return Err(error::BAD_TABLE_ID);
     }
+    let command = command(head.command)?;
+    let adds = command == FlowModCommand::Add;
     let proto = head.matching.value.value(slot::IP_PROTO) as u8;
     let scope = Scope::new(wire, proto);
     let instructions = match version {
         Version::Of10 => from_actions(list(scope, reader.rest())?),
         _ => instructions(scope, reader.rest())?,
     };
-    let flow_mod = finish(version, head, instructions)?;
+    head.flags = flags(version, head.flags, adds)?;
+    let flow_mod = finish(version, head, command, instructions);
     check::flow_mod(&flow_mod, version, context)?;
     Ok(flow_mod)
 }
@@ -156,16 +159,24 @@ fn head_11(version: Version, r: &mut Reader<'_>) -> OfResult<Head> {
     Ok(head)
 }
 
-/// What the head means in this version.
-fn finish(version: Version, head: Head, instructions: Instructions) -> OfResult<FlowMod> {
-    let command = match head.command {
+fn command(number: u16) -> OfResult<FlowModCommand> {
+    Ok(match number {
         0 => FlowModCommand::Add,
         1 => FlowModCommand::Modify,
         2 => FlowModCommand::ModifyStrict,
         3 => FlowModCommand::Delete,
         4 => FlowModCommand::DeleteStrict,
         _ => return Err(error::BAD_FLOW_COMMAND),
-    };
+    })
+}
+
+/// What the head means in this version.
+fn finish(
+    version: Version,
+    head: Head,
+    command: FlowModCommand,
+    instructions: Instructions,
+) -> FlowMod {
     let adds = command == FlowModCommand::Add;
     let deletes = matches!(
         command,
@@ -182,10 +193,7 @@ fn finish(version: Version, head: Head, instructions: Instructions) -> OfResult<
     } else {
         head.table
     };
-    if !deletes && head.buffer_id != NO_BUFFER {
-        return Err(error::BUFFER_UNKNOWN);
-    }
-    Ok(FlowMod {
+    FlowMod {
         command,
         table: TableId(table),
         priority: head.priority,
@@ -197,12 +205,12 @@ fn finish(version: Version, head: Head, instructions: Instructions) -> OfResult<
         idle_timeout: head.idle_timeout,
         hard_timeout: head.hard_timeout,
         importance: head.importance,
-        flags: flags(version, head.flags, adds)?,
+        flags: head.flags,
         out_port: if deletes { head.out_port } else { PortNo::ANY },
         out_group: Some(GroupId(head.out_group)).filter(|g| deletes && g.0 != PortNo::ANY.0),
-        buffer_id: head.buffer_id,
+        buffer_id: if deletes { NO_BUFFER } else { head.buffer_id },
         instructions,
-    })
+    }
 }
 
 /// Flags in the one set of [`flow_flags`]; OpenFlow 1.0 always resets counters on ADD.
@@ -214,11 +222,11 @@ fn flags(version: Version, flags: u16, adds: bool) -> OfResult<u16> {
             Err(error::BAD_FLOW_FLAGS)
         };
     }
-    if flags & EMERGENCY != 0 {
-        return Err(error::TABLE_FULL);
-    }
     if flags & !7 != 0 {
         return Err(error::BAD_FLOW_FLAGS);
+    }
+    if flags & EMERGENCY != 0 {
+        return Err(error::TABLE_FULL);
     }
     Ok(if adds {
         flags | flow_flags::RESET_COUNTS

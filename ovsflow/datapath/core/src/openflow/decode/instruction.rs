@@ -11,6 +11,7 @@ use crate::openflow::error;
 pub(super) fn instructions(scope: Scope, bytes: &[u8]) -> OfResult<Instructions> {
     let mut out = Instructions::default();
     let mut seen = 0_u8;
+    let mut found = Vec::with_capacity(4);
     for piece in Pieces::new(bytes, measure_aligned, error::BAD_INSTRUCTION_LEN) {
         let mut reader = Reader::new(piece?, error::BAD_INSTRUCTION_LEN);
         let kind = reader.u16()?;
@@ -29,6 +30,10 @@ pub(super) fn instructions(scope: Scope, bytes: &[u8]) -> OfResult<Instructions>
             return Err(error::DUP_INSTRUCTION);
         }
         seen |= 1 << kind;
+        found.push((kind, reader));
+    }
+    // What is inside is looked at when all instructions are known to be there.
+    for (kind, reader) in found {
         one(scope, kind, reader, &mut out)?;
     }
     Ok(out)

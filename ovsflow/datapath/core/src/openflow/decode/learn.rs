@@ -1,7 +1,7 @@
 //! Nicira's learn action and the parts of the flow that it adds.
 
 use super::action::Scope;
-use super::subfield::{field_header, subfield, writable};
+use super::subfield::{field_header, subfield, writable, zeros};
 use crate::error::OfResult;
 use crate::openflow::action::{
     Action, Learn, LearnSource, LearnSpec, LearnTarget, Subfield, TableId,
@@ -25,7 +25,7 @@ pub(super) fn learn(scope: Scope, extended: bool, r: &mut Reader<'_>) -> OfResul
         flags: r.u16()?,
         table: TableId(r.u8()?),
         fin_idle_timeout: {
-            r.skip(1)?;
+            zeros(r.take(1)?, error::BAD_ARGUMENT)?;
             r.u16()?
         },
         fin_hard_timeout: r.u16()?,

@@ -24,7 +24,7 @@ pub fn match_tlvs(bytes: &[u8]) -> OfResult<Match> {
 
 /// Takes an ofp_match with its padding off the front.
 pub(super) fn ofp_match(reader: &mut Reader<'_>, rules: Rules) -> OfResult<Match> {
-    let mut head = *reader;
+    let mut head = Reader::new(reader.rest(), error::BAD_MATCH_LEN);
     let kind = head.u16()?;
     let len = usize::from(head.u16()?);
     if len < 4 || len.next_multiple_of(8) > reader.rest().len() {
@@ -210,6 +210,9 @@ impl<'a> Tlv<'a> {
 
     /// The field and its value; checks length and wildcards only.
     pub(super) fn entry(&self) -> OfResult<Entry> {
+        if self.masked && self.has_stray_bits() {
+            return Err(error::BAD_WILDCARDS);
+        }
         let field = named(self.header)?;
         let size = usize::from(field.wire_bytes);
         let factor = if self.masked { 2 } else { 1 };
@@ -223,10 +226,13 @@ impl<'a> Tlv<'a> {
             return Ok(Entry { field, value, mask });
         }
         let mask = number(mask);
-        if value & !mask != 0 {
-            return Err(error::BAD_WILDCARDS);
-        }
         Ok(Entry { field, value, mask })
+    }
+
+    /// Whether the value has bits that the mask leaves out, whatever the field.
+    fn has_stray_bits(&self) -> bool {
+        let (value, mask) = self.payload.split_at(self.payload.len() / 2);
+        self.payload.len() % 2 == 0 && value.iter().zip(mask).any(|(v, m)| v & !m != 0)
     }
 
     /// Whether this is NXM_NX_COOKIE, which shares its number with NXM_NX_MPLS_TTL.

@@ -19,6 +19,7 @@ mod meter;
 mod nicira;
 mod packet_out;
 mod request;
+mod resume;
 mod standard_match;
 mod subfield;
 mod table;
@@ -29,9 +30,11 @@ pub use matching::match_tlvs;
 pub use meter::meter_mod;
 pub use packet_out::packet_out;
 pub use request::{Query, query};
+pub use resume::resume;
 pub use table::table_mod;
 
 use super::Version;
+use super::action::{Action, Instructions};
 use super::codec::Reader;
 use super::error;
 use crate::error::OfResult;
@@ -68,6 +71,20 @@ impl Wire {
             compat: context.compat,
         }
     }
+}
+
+/// Decodes a list of actions by itself, as a paused packet's continuation holds it.
+pub fn actions(version: Version, bytes: &[u8]) -> OfResult<Vec<Action>> {
+    action::list(
+        action::Scope::new(Wire::new(version, &Context::default()), 0),
+        bytes,
+    )
+}
+
+/// Decodes instructions by themselves.
+pub fn instructions(version: Version, bytes: &[u8]) -> OfResult<Instructions> {
+    let wire = Wire::new(version, &Context::default());
+    instruction::instructions(action::Scope::new(wire, 0), bytes)
 }
 
 /// A reader of what follows a message's header; the header's length field must be right.

@@ -8,7 +8,7 @@ use super::action::{self, Scope, group, list, output_port, tag, whole};
 use super::learn;
 use super::matching::measure_tlv;
 use super::subfield::{field_header, short_field_header, start_and_len, subfield, writable, zeros};
-use crate::error::OfResult;
+use crate::error::{OfError, OfResult};
 use crate::flow::field::{self, port_from_16};
 use crate::openflow::Version::{self, Of10, Of13, Of14, Of15};
 use crate::openflow::action::{
@@ -233,6 +233,7 @@ fn field_change(scope: Scope, subtype: u16, r: &mut Reader<'_>) -> OfResult<Acti
 
 /// Up to 7 bytes at the end of an action whose inner length varies.
 pub(super) fn padding(r: &mut Reader<'_>) -> OfResult<()> {
+    zeros(r.rest(), error::MUST_BE_ZERO)?;
     if r.rest().len() >= 8 {
         return Err(error::BAD_ACTION_LEN);
     }
@@ -251,8 +252,8 @@ fn reg_move(scope: Scope, r: &mut Reader<'_>) -> OfResult<Action> {
     let bits = r.u16()?;
     let source_start = r.u16()?;
     let target_start = r.u16()?;
-    let source = field_header(r)?;
-    let to = field_header(r)?;
+    let source = field_header(r).map_err(as_in_a_match)?;
+    let to = field_header(r).map_err(as_in_a_match)?;
     padding(r)?;
     let source = subfield(source, source_start, bits)?;
     let target = subfield(to, target_start, bits)?;
@@ -260,12 +261,20 @@ fn reg_move(scope: Scope, r: &mut Reader<'_>) -> OfResult<Action> {
     Ok(Action::Move { source, target })
 }
 
+/// Actions that name fields as a match does are refused as a match is.
+fn as_in_a_match(refusal: OfError) -> OfError {
+    match refusal {
+        error::BAD_SET_TYPE => error::BAD_FIELD,
+        other => other,
+    }
+}
+
 /// push and pop of the stack.
 fn stack(push: bool, scope: Scope, r: &mut Reader<'_>) -> OfResult<Action> {
     let start = r.u16()?;
-    let field = field_header(r)?;
+    let field = field_header(r).map_err(as_in_a_match)?;
     let len = r.u16()?;
-    r.skip(r.rest().len())?;
+    padding(r)?;
     let bits = subfield(field, start, len)?;
     if push {
         return Ok(Action::StackPush(bits));
@@ -332,7 +341,7 @@ fn header_change(subtype: u16, r: &mut Reader<'_>) -> OfResult<Action> {
 /// dec_ttl whose expired packets go to certain controllers.
 fn dec_ttl_ids(r: &mut Reader<'_>) -> OfResult<Action> {
     let count = usize::from(r.u16()?);
-    r.skip(4)?;
+    zeros(r.take(4)?, error::MUST_BE_ZERO)?;
     let ids = r.take(count * 2)?;
     r.skip(r.rest().len())?;
     if count == 0 {
@@ -355,8 +364,9 @@ fn sending(subtype: u16, r: &mut Reader<'_>) -> OfResult<Action> {
         32 => {
             let (start, len) = start_and_len(r.u16()?);
             let max_len = r.u16()?;
-            let source = subfield(field_header(r)?, start, len)?;
-            r.skip(r.rest().len())?;
+            let field = field_header(r).map_err(as_in_a_match)?;
+            let source = subfield(field, start, len)?;
+            padding(r)?;
             Action::OutputField { source, max_len }
         }
         39 => {
@@ -389,7 +399,7 @@ fn sending(subtype: u16, r: &mut Reader<'_>) -> OfResult<Action> {
 
 /// NXAST_CONTROLLER2: everything is a property.
 fn controller2(r: &mut Reader<'_>) -> OfResult<Action> {
-    zeros(r.take(6)?, error::BAD_ARGUMENT)?;
+    zeros(r.take(6)?, error::MUST_BE_ZERO)?;
     let mut action = ControllerAction {
         max_len: 0xffff,
         controller: 0,
@@ -459,6 +469,9 @@ fn bundle(scope: Scope, load: bool, r: &mut Reader<'_>) -> OfResult<Action> {
         Some(to)
     } else {
         zeros(r.take(4)?, error::BAD_ARGUMENT)?;
+        if (start, len) != (0, 1) {
+            return Err(error::BAD_ARGUMENT);
+        }
         None
     };
     zeros(r.take(4)?, error::BAD_ARGUMENT)?;
@@ -482,8 +495,8 @@ fn bundle(scope: Scope, load: bool, r: &mut Reader<'_>) -> OfResult<Action> {
 
 fn check_packet_larger(scope: Scope, r: &mut Reader<'_>) -> OfResult<Action> {
     let (len, start) = (r.u16()?, r.u16()?);
-    let field = field_header(r)?;
-    r.skip(r.rest().len())?;
+    let field = field_header(r).map_err(as_in_a_match)?;
+    padding(r)?;
     let target = subfield(field, start, 1)?;
     writable(scope.wire, field)?;
     Ok(Action::CheckPacketLarger { len, target })

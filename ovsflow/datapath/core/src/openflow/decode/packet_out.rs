@@ -29,9 +29,7 @@ pub fn packet_out(version: Version, message: &[u8], context: &Context) -> OfResu
     if in_port >= PortNo::MAX && !virtual_port {
         return Err(error::BAD_REQUEST_PORT);
     }
-    let actions = r
-        .take(usize::from(actions_len))
-        .map_err(|_| error::BAD_ACTION_LEN)?;
+    let actions = r.take(usize::from(actions_len))?;
     let actions = list(Scope::new(wire, 0), actions)?;
     if buffer_id != NO_BUFFER {
         return Err(error::BUFFER_UNKNOWN);

@@ -75,6 +75,11 @@ pub fn query(version: Version, message: &[u8], _context: &Context) -> OfResult<Q
             Query::TableFeatures { changes }
         }
         14 if version >= Version::Of14 => Query::TableDesc,
+        EXPERIMENTER => {
+            let known = matches!(r.u32()?, error::NICIRA | error::ONF);
+            let unknown = (error::BAD_EXPERIMENTER, error::BAD_EXP_TYPE);
+            return Err(if known { unknown.1 } else { unknown.0 });
+        }
         _ => return Err(error::BAD_MULTIPART),
     };
     r.finish()?;

@@ -29,13 +29,13 @@ fn header_of(bytes: &[u8]) -> OfResult<&'static Field> {
         header = header << 32 | u64::from(reader.u32()?);
     }
     if raw & 0x100 != 0 || measure_tlv(bytes).is_none() {
-        return Err(error::BAD_SET_ARGUMENT);
+        return Err(error::BAD_SET_TYPE);
     }
     match field::by_header(header) {
         Some(field) => Ok(field),
         None => Err(match named(header) {
-            Ok(_) => error::BAD_SET_LEN,
-            Err(error::BAD_FIELD) => error::BAD_SET_TYPE,
+            // A known field of another length is not that field.
+            Ok(_) | Err(error::BAD_FIELD) => error::BAD_SET_TYPE,
             Err(other) => other,
         }),
     }
