@@ -230,8 +230,8 @@ impl Sink for Outlet {
         let Some(meter) = self.meters.get(&meter) else {
             return MeterVerdict::Pass;
         };
-        let packets = u64::from(gso::segment_count(packet));
-        match meter.run(packets, packet.len() as u64, self.now) {
+        let (packets, bytes) = gso::plain_size(packet);
+        match meter.run(packets, bytes, self.now) {
             Verdict::Pass => MeterVerdict::Pass,
             Verdict::Drop => MeterVerdict::Drop,
             Verdict::Remark { precedence } => MeterVerdict::Remark(precedence),

@@ -67,9 +67,13 @@ pub fn complete_crc(packet: &mut Packet) {
     }
 }
 
-/// How many frames a packet stands for.
-pub fn segment_count(packet: &Packet) -> u32 {
-    Segmenter::new(packet).map_or(1, |segmenter| segmenter.count() as u32)
+/// How many frames a packet stands for, and how many bytes they have together, headers and all.
+pub fn plain_size(packet: &Packet) -> (u64, u64) {
+    let len = packet.len() as u64;
+    Segmenter::new(packet).map_or((1, len), |segmenter| {
+        let count = segmenter.count() as u64;
+        (count, len + (count - 1) * segmenter.header_len() as u64)
+    })
 }
 
 /// Calls `each` with plain frames: the packet itself, its completed copy, or its segments.  A
