@@ -221,7 +221,7 @@ pub struct Instructions {
     pub clear: bool,
     /// Write-actions, in the order given.
     pub write: Box<[Action]>,
-    /// Write-metadata: value and mask.
+    /// Write-metadata: value, as it was sent, and mask.
     pub metadata: Option<(u64, u64)>,
     /// Goto-table.
     pub goto: Option<TableId>,

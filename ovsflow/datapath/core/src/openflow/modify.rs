@@ -35,6 +35,9 @@ pub mod flow_flags {
     pub const NO_PKT_COUNTS: u16 = 8;
     /// Do not count bytes.
     pub const NO_BYT_COUNTS: u16 = 16;
+    /// Every flag there is.
+    pub const ALL: u16 =
+        SEND_FLOW_REM | CHECK_OVERLAP | RESET_COUNTS | NO_PKT_COUNTS | NO_BYT_COUNTS;
 }
 
 /// A FLOW_MOD.

@@ -15,9 +15,8 @@ use crate::time::Now;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Flags that a rule keeps; the others say how to add it.
-const KEPT_FLAGS: u16 =
-    flow_flags::SEND_FLOW_REM | flow_flags::NO_PKT_COUNTS | flow_flags::NO_BYT_COUNTS;
+/// Flags that a rule keeps.  Those that only say how to add it are told in dumps too.
+const KEPT_FLAGS: u16 = flow_flags::ALL;
 
 #[derive(Clone, Debug)]
 struct NaiveRule {

@@ -39,7 +39,7 @@ pub struct FlowSnapshot {
     /// Seconds; 0 for none.
     pub hard_timeout: u16,
     pub importance: u16,
-    /// SEND_FLOW_REM, NO_PKT_COUNTS and NO_BYT_COUNTS of `flow_flags`.
+    /// Bits of `flow_flags`.
     pub flags: u16,
     pub instructions: Instructions,
     pub packets: u64,

@@ -42,11 +42,11 @@ pub(super) fn group_of(action: &Action) -> Option<GroupId> {
     }
 }
 
-/// The meter that `action` itself runs.
+/// The meter that `action` itself runs.  The one of a controller action is no part of the flow: it
+/// may come later, or go, and packet-ins are not limited without it.
 pub(super) fn meter_of(action: &Action) -> Option<MeterId> {
     match action {
         Action::Meter(meter) => Some(*meter),
-        Action::Controller(controller) => controller.meter,
         _ => None,
     }
 }

@@ -260,7 +260,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         }
         if let Some((value, mask)) = instructions.metadata {
             let (value, mask) = (u128::from(value), u128::from(mask));
-            self.flow.set_masked(slot::METADATA, value, mask);
+            self.flow.set_masked(slot::METADATA, value & mask, mask);
             self.provenance.overwrite(slot::METADATA, mask);
         }
         if self.exit || self.failure.is_some() {

@@ -216,7 +216,7 @@ fn finish(
 /// Flags in the one set of [`flow_flags`]; OpenFlow 1.0 always resets counters on ADD.
 fn flags(version: Version, flags: u16, adds: bool) -> OfResult<u16> {
     if version != Version::Of10 {
-        return if flags & !0x1f == 0 {
+        return if flags & !flow_flags::ALL == 0 {
             Ok(flags)
         } else {
             Err(error::BAD_FLOW_FLAGS)

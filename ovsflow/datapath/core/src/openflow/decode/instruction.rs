@@ -48,7 +48,7 @@ fn one(scope: Scope, kind: u16, mut r: Reader<'_>, out: &mut Instructions) -> Of
         2 => {
             r.skip(4)?;
             let (value, mask) = (r.u64()?, r.u64()?);
-            out.metadata = Some((value & mask, mask));
+            out.metadata = Some((value, mask));
         }
         6 => out.meter = Some(MeterId(r.u32()?)),
         7 => out.stat_trigger = Some(r.take(r.rest().len())?.into()),
