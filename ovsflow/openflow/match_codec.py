@@ -49,6 +49,9 @@ COOKIE_HEADER = 0x00013C08
 
 _RESERVED_PORTS16 = 0xFF00
 
+_PARTLY_USED = ("tun_flags",)
+"""Flags of which more fit on the wire than have a meaning: a mask says which are meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tlv:
@@ -255,7 +258,10 @@ def encode_tlvs(match: Match, version: int, *, flow: bool = True) -> bytes:
         header = _header(field, version)
         if header is None:
             raise missing(version, f"TLV for {item.name}")
-        data += tlv_bytes(field, header, item.value, item.mask, item.size)
+        mask = item.mask
+        if mask is None and field.name in _PARTLY_USED:
+            mask = field.full_mask
+        data += tlv_bytes(field, header, item.value, mask, item.size)
     return data
 
 

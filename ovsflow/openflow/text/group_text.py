@@ -18,6 +18,7 @@ from ovsflow.openflow.group_mod import Bucket, GroupMod, Selection
 from ovsflow.openflow.match import Match, MatchField
 from ovsflow.openflow.text.action_parse import ActionParser
 from ovsflow.openflow.text.action_render import ActionRenderer
+from ovsflow.openflow.text.keys import full_mask
 from ovsflow.openflow.text.names import NUMBERS, Names, find_port, render_port
 from ovsflow.openflow.text.scan import BLANKS, SEPARATORS, Pair, Piece, bad, pairs
 from ovsflow.openflow.text.values import parse_exact, render_value, small, wide
@@ -189,7 +190,7 @@ def _hash_fields(piece: Piece, names: Names) -> Match:
             raise bad(pair.key, f"{piece.text}: unknown field {pair.name}")
         if any(item.name == known.name for item in found):
             raise bad(pair.key, f"{pair.name}: duplicate field")
-        value = known.full_mask
+        value = full_mask(known.name)
         if pair.value.text:
             value = parse_exact(known, pair.value, names)
             if not value:
@@ -295,7 +296,7 @@ def _selection_words(selection: Selection, names: Names) -> str:
     inner = []
     for item in selection.fields:
         known = fields.by_name(item.name)
-        whole = known is None or item.value == known.full_mask
+        whole = known is None or item.value in (known.full_mask, full_mask(known.name))
         inner.append(item.name if whole else f"{item.name}={_mask_words(known, item.value, names)}")
     if len(inner) == 1:
         return f"{text},fields={inner[0]}"
