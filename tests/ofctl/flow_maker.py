@@ -308,7 +308,7 @@ class FlowMaker:
                 0.1, lambda: f"write_actions({self.set_field()},output:{self.below(9) + 1})"
             )
             words += self.some(0.1, lambda: f"write_metadata:{self.masked(64)}")
-        words += self.some(0.2, lambda: f"goto_table:{self.random.randrange(self.table + 1, 255)}")
+        words += self.some(0.2, lambda: f"goto_table:{self.random.randrange(self.table + 1, 254)}")
         return ",".join(words) or self.pick(("drop", ""))
 
     def action(self, depth: int = 0) -> str:

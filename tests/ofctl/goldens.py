@@ -124,6 +124,7 @@ group_id=1,type=all,foo=3,bucket=1
 group_id=1,type=select,bucket=weight:1,actions=mod_vlan_vid:5,2
 group_id=1,type=all,bucket=actions=drop,bucket=1,bucket=bucket_id:0,2
 group_id=5,type=select,selection_method=dp_hash,fields(ip_dst),bucket=actions=1
+group_id=6,type=select,selection_method=hash,fields(in_port,ip_src),bucket=actions=1
 group_id=4294967040,type=all,bucket=group:7
 group_id=4294967200,type=all,bucket=1
 """
