@@ -114,11 +114,13 @@ impl Packet {
         self.reset();
         self.in_port = in_port;
         self.end = (HEADROOM + len.min(room)) as u32;
-        let space = self.buffer.get_mut(HEADROOM..).unwrap_or(&mut []);
-        for (place, block) in space.chunks_exact_mut(BLOCK).zip(blocks) {
-            if let Some(place) = place.first_chunk_mut::<BLOCK>() {
-                *place = *block;
-            }
+        let mut space = self.buffer.get_mut(HEADROOM..).unwrap_or(&mut []);
+        for block in blocks {
+            let Some((place, behind)) = space.split_first_chunk_mut::<BLOCK>() else {
+                return;
+            };
+            *place = *block;
+            space = behind;
         }
     }
 
@@ -185,6 +187,18 @@ impl Packet {
         true
     }
 
+    /// Leaves the bytes from `start` to `end` of the frame; `false`, and no change, if it has not so many.
+    #[inline]
+    pub fn narrow(&mut self, start: usize, end: usize) -> bool {
+        if start > end || end > self.len() {
+            return false;
+        }
+        self.end = self.start + end as u32;
+        self.start += start as u32;
+        self.shift_offsets(-(start as i32));
+        true
+    }
+
     /// Opens a gap of `count` bytes at offset `at` by moving what is in front of it; the gap's
     /// content is undefined.  `None`, and no change, without headroom or past the end.
     #[inline]
@@ -246,6 +260,7 @@ impl Packet {
         self.end = self.start + len.min(self.len()) as u32;
     }
 
+    #[inline]
     fn shift_offsets(&mut self, by: i32) {
         if let Some(checksum) = &mut self.offload.checksum {
             checksum.start = (i32::from(checksum.start) + by).clamp(0, 0xffff) as u16;
@@ -375,6 +390,10 @@ mod tests {
             prop_assert_eq!(packet.bytes(), &frame);
             prop_assert_eq!(packet.offload.checksum, Some(checksum));
             prop_assert_eq!(packet.remove(at, frame.len() + 1), false);
+            let mut narrow = Packet::from_frame(&frame);
+            let part = frame.get(at..at + count);
+            prop_assert_eq!(narrow.narrow(at, at + count), part.is_some());
+            prop_assert_eq!(narrow.bytes(), part.unwrap_or(&frame));
             prop_assert_eq!(packet.bytes(), &frame);
         }
     }

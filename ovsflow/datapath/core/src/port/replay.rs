@@ -73,17 +73,24 @@ impl Cursor {
         } else {
             batch.extend((0..count).map(|_| pool.take()));
         }
-        let mut bytes = 0;
-        for packet in batch.iter_mut().skip(first) {
-            let len = frames.lengths.get(self.next).copied().unwrap_or(0);
-            let end = self.block + len.div_ceil(BLOCK);
-            packet.load(frames.blocks.get(self.block..end).unwrap_or(&[]), len, port);
-            bytes += len as u64;
-            self.next += 1;
-            self.block = end;
+        let (mut bytes, mut loaded) = (0, &mut batch[first..]);
+        while !loaded.is_empty() {
             if repeat && self.next == frames.lengths.len() {
                 *self = Self::default();
             }
+            // Up to the end of the set, or of the batch.
+            let lengths = &frames.lengths[self.next..];
+            let (now, later) = loaded.split_at_mut(lengths.len().min(loaded.len()));
+            let mut blocks = &frames.blocks[self.block..];
+            for (packet, &len) in now.iter_mut().zip(lengths) {
+                let frame;
+                (frame, blocks) = blocks.split_at(len.div_ceil(BLOCK));
+                packet.load(frame, len, port);
+                bytes += len as u64;
+            }
+            self.next += now.len();
+            self.block = frames.blocks.len() - blocks.len();
+            loaded = later;
         }
         counters.rx_packets += count as u64;
         counters.rx_bytes += bytes;

@@ -150,6 +150,14 @@ fn ethernet(
     gso: bool,
     words: &mut Words,
 ) -> bool {
+    if depth >= Depth::L3
+        && let Some((proto, payload)) = plain_ipv4(frame, words)
+    {
+        if depth >= Depth::L4 {
+            transport(proto, payload, words);
+        }
+        return true;
+    }
     let Some((head, mut rest)) = frame.split_first_chunk::<14>() else {
         return false;
     };
@@ -176,6 +184,27 @@ fn ethernet(
         _ => {}
     }
     true
+}
+
+/// The usual case in a few loads: IPv4 without tags and options, and no fragment.  Returns its
+/// protocol and payload; `None`, and nothing written, for anything else.
+#[inline]
+fn plain_ipv4<'a>(frame: &'a [u8], words: &mut Words) -> Option<(u8, &'a [u8])> {
+    let head = frame.first_chunk::<34>()?;
+    let total_len = usize::from(load16(head, 16));
+    let is_plain = load32(head, 12) >> 8 == 0x0008_0045 && load16(head, 20) & 0x3fff == 0;
+    if !is_plain || total_len < 20 {
+        return None;
+    }
+    let payload = frame.get(34..14 + total_len)?;
+    let proto = head[23];
+    words[IN_PORT_WORD] |=
+        0x0800 << slot::ETH_TYPE.shift | u64::from(proto) << slot::IP_PROTO.shift;
+    words[ETH_DST_WORD] = load64(head, 0) & !0xffff;
+    words[ETH_SRC_WORD] = load64(head, 6) & !0xffff;
+    words[IPV4_WORD] = load64(head, 26);
+    words[TRANSPORT_WORD] = u64::from(head[15]) << slot::IP_TOS.shift | u64::from(head[22]);
+    Some((proto, payload))
 }
 
 /// One or two tags; returns the EtherType behind them.
@@ -268,10 +297,16 @@ fn ipv4(rest: &[u8], depth: Depth, fragments: Fragments, gso: bool, words: &mut 
     words[IPV4_WORD] = load64(head, 12);
     words[TRANSPORT_WORD] = u64::from(head[1]) << slot::IP_TOS.shift | u64::from(head[8]);
     if depth >= Depth::L4 && has_ports(kind, fragments) {
-        match proto {
-            1 => icmp::<8>(payload, words),
-            _ => ports(proto, payload, words),
-        }
+        transport(proto, payload, words);
+    }
+}
+
+/// What follows IPv4.
+#[inline]
+fn transport(proto: u8, payload: &[u8], words: &mut Words) {
+    match proto {
+        1 => icmp::<8>(payload, words),
+        _ => ports(proto, payload, words),
     }
 }
 

@@ -294,4 +294,33 @@ proptest! {
     fn test_random_bytes_are_read_without_panic(frame in prop::collection::vec(any::<u8>(), 0..300)) {
         key_of(&frame, Depth::All, Fragments::NxMatch);
     }
+
+    #[test]
+    fn test_short_way_reads_what_the_long_one_reads(
+        mut frame in prop::collection::vec(any::<u8>(), 34..90),
+        start in prop_oneof![Just(0x45_u8), any::<u8>()],
+        length in prop_oneof![Just(20_u16), 0_u16..90],
+        fragment in prop_oneof![Just(0_u16), Just(0x4000), any::<u16>()],
+        proto in prop_oneof![Just(1_u8), Just(6), Just(17), Just(132), any::<u8>()],
+        depth in prop_oneof![Just(Depth::L3), Just(Depth::L4)],
+    ) {
+        let headers = [(12, vec![8, 0, start]), (16, length.to_be_bytes().to_vec()),
+            (20, fragment.to_be_bytes().to_vec()), (23, vec![proto])];
+        for (at, bytes) in headers {
+            frame[at..at + bytes.len()].copy_from_slice(&bytes);
+        }
+        let (mut long, mut short): (Words, Words) = ([0; PACKET_WORDS], [0; PACKET_WORDS]);
+        long[IN_PORT_WORD] = 0x0800 << slot::ETH_TYPE.shift;
+        long[ETH_DST_WORD] = u64::from_be_bytes(*frame.first_chunk().unwrap()) & !0xffff;
+        long[ETH_SRC_WORD] = u64::from_be_bytes(*frame[6..].first_chunk().unwrap()) & !0xffff;
+        ipv4(&frame[14..], depth, Fragments::Normal, false, &mut long);
+        if let Some((proto, payload)) = plain_ipv4(&frame, &mut short) {
+            if depth >= Depth::L4 {
+                transport(proto, payload, &mut short);
+            }
+            prop_assert_eq!(short, long);
+        } else {
+            prop_assert_eq!(short, [0; PACKET_WORDS]);
+        }
+    }
 }

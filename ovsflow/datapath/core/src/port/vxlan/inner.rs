@@ -1,9 +1,10 @@
 //! What a tunnel needs to know of the packet inside before it can send it: its TOS and TTL, and a
 //! hash of its flow.
 
+use super::plan::DSCP;
 use crate::packet::layers::{L3, L4, Layers};
 use crate::packet::number::{be32, view};
-use crate::packet::{PROTO_SCTP, PROTO_TCP, PROTO_UDP, Packet, vxlan};
+use crate::packet::{DEFAULT_TTL, PROTO_SCTP, PROTO_TCP, PROTO_UDP, Packet, vxlan};
 
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -26,6 +27,20 @@ impl Inner {
     #[inline]
     pub(super) fn new(packet: &Packet) -> Self {
         Self::plain_ipv4(packet.bytes()).unwrap_or_else(|| Self::any(packet.bytes()))
+    }
+
+    /// The outer TOS: a DSCP, or this packet's, and the packet's ECN.
+    #[inline]
+    pub(super) fn outer_tos(&self, dscp: Option<u8>) -> u8 {
+        let tos = self.tos.unwrap_or(0);
+        dscp.unwrap_or(tos & DSCP) | vxlan::outer_ecn(tos)
+    }
+
+    /// The outer TTL: one that is given, or this packet's.  A packet that must not be forwarded again
+    /// must still reach the tunnel's end.
+    #[inline]
+    pub(super) fn outer_ttl(&self, ttl: Option<u8>) -> u8 {
+        ttl.unwrap_or(self.ttl.unwrap_or(DEFAULT_TTL).max(1))
     }
 
     /// The usual case in a few loads: what [`Self::any`] says of an IPv4 packet with no tags,

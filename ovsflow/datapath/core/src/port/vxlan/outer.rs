@@ -6,7 +6,7 @@
 //! for each packet is a copy, its lengths, TOS, TTL and source port.
 
 use super::inner::Inner;
-use super::plan::{header, outer_tos, outer_ttl};
+use super::plan::{header, outer_dscp, outer_ttl};
 use crate::error::DropReason;
 use crate::packet::layers::{L3, L4, Layers};
 use crate::packet::number::{be16, be32, put_be16, view};
@@ -33,7 +33,10 @@ const SOURCE_PORT_BITS: u16 = 0x3fff;
 /// What outer headers said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outer {
-    pub(super) tunnel: Tunnel,
+    pub(super) src: TunnelAddress,
+    pub(super) dst: TunnelAddress,
+    pub(super) tos: u8,
+    pub(super) ttl: u8,
     /// Where the UDP payload starts and ends.
     pub(super) payload: usize,
     pub(super) end: usize,
@@ -67,13 +70,10 @@ impl Outer {
             return None;
         }
         Some(Self {
-            tunnel: Tunnel {
-                src: TunnelAddress::V4(u32::from_be(words[3])),
-                dst: TunnelAddress::V4(u32::from_be(words[4])),
-                tos: head[15],
-                ttl: head[22],
-                ..Tunnel::default()
-            },
+            src: TunnelAddress::V4(u32::from_be(words[3])),
+            dst: TunnelAddress::V4(u32::from_be(words[4])),
+            tos: head[15],
+            ttl: head[22],
             payload: ETHERNET + IPV4 + UDP,
             end,
         })
@@ -103,7 +103,10 @@ impl Outer {
             }
         }
         Some(Self {
-            tunnel,
+            src: tunnel.src,
+            dst: tunnel.dst,
+            tos: tunnel.tos,
+            ttl: tunnel.ttl,
             payload: udp + UDP,
             end: udp + length,
         })
@@ -146,6 +149,9 @@ pub(super) struct Template {
     pub(super) is_v6: bool,
     /// Sum of what stays the same in an IPv4 header.
     partial: u64,
+    /// DSCP and TTL; `None` for the inner packet's.
+    dscp: Option<u8>,
+    ttl: Option<u8>,
 }
 
 impl Template {
@@ -194,20 +200,17 @@ impl Template {
             bytes,
             is_v6,
             partial,
+            dscp: outer_dscp(tunnel, config),
+            ttl: outer_ttl(tunnel, config),
         })
     }
 
     /// Puts the headers before a packet, with no checksum in the outer UDP header.
     #[inline]
-    pub(super) fn push(
-        &self,
-        packet: &mut Packet,
-        tunnel: &Tunnel,
-        config: &TunnelConfig,
-    ) -> Result<(), DropReason> {
+    pub(super) fn push(&self, packet: &mut Packet) -> Result<(), DropReason> {
         let inner = Inner::new(packet);
-        let tos = outer_tos(&inner, tunnel, config);
-        let ttl = outer_ttl(&inner, tunnel, config);
+        let tos = inner.outer_tos(self.dscp);
+        let ttl = inner.outer_ttl(self.ttl);
         let (network, len) = if self.is_v6 {
             (IPV6, packet.len() + UDP + HEADER_LEN)
         } else {
@@ -293,7 +296,7 @@ mod tests {
             let config = TunnelConfig::default();
             let mut packet = Packet::from_frame(&inner);
             let template = Template::new(&tunnel, &config).unwrap();
-            prop_assert_eq!(template.push(&mut packet, &tunnel, &config), Ok(()));
+            prop_assert_eq!(template.push(&mut packet), Ok(()));
             if let Some((at, value)) = damage
                 && let Some(byte) = packet.bytes_mut().get_mut(at)
             {

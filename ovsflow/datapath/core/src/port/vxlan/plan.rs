@@ -6,12 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::inner::Inner;
 use super::sockets::PORTS;
 use crate::error::DropReason;
-use crate::packet::vxlan::{self, HEADER_LEN, Header, Policy};
+use crate::packet::vxlan::{HEADER_LEN, Header, Policy};
 use crate::packet::{DEFAULT_TTL, Inherit, Packet, Tunnel, TunnelAddress, TunnelConfig};
 use crate::port::sys::{Address, Control};
 
 /// The DSCP bits of a TOS.
-const DSCP: u8 = 0xfc;
+pub(super) const DSCP: u8 = 0xfc;
 
 /// How one packet is to go out.
 pub(super) struct Plan {
@@ -56,8 +56,8 @@ impl Plan {
         let inner = Inner::new(packet);
         let mut control = Control::default();
         let source = push_source(&mut control, &tunnel);
-        let tos = outer_tos(&inner, &tunnel, config);
-        let ttl = outer_ttl(&inner, &tunnel, config);
+        let tos = inner.outer_tos(outer_dscp(&tunnel, config));
+        let ttl = inner.outer_ttl(outer_ttl(&tunnel, config));
         push_tos_and_ttl(&mut control, destination.is_ipv6(), tos, ttl);
         Ok(Self {
             to: Address::new(destination, config.dst_port),
@@ -108,22 +108,21 @@ fn push_source(control: &mut Control, tunnel: &Tunnel) -> Option<IpAddr> {
     }
 }
 
-/// The outer TOS: DSCP from flow or configuration, ECN from the packet inside.
-pub(super) fn outer_tos(inner: &Inner, tunnel: &Tunnel, config: &TunnelConfig) -> u8 {
-    let dscp = match (tunnel.tos & DSCP, config.tos) {
-        (0, Inherit::Fixed(tos)) => tos,
-        (0, Inherit::Inner) => inner.tos.unwrap_or(0) & DSCP,
-        (dscp, _) => dscp,
-    };
-    dscp | inner.tos.map_or(0, vxlan::outer_ecn)
+/// DSCP of the outer header, from flow or configuration; `None` for the inner packet's.
+pub(super) fn outer_dscp(tunnel: &Tunnel, config: &TunnelConfig) -> Option<u8> {
+    match (tunnel.tos & DSCP, config.tos) {
+        (0, Inherit::Fixed(tos)) => Some(tos),
+        (0, Inherit::Inner) => None,
+        (dscp, _) => Some(dscp),
+    }
 }
 
-pub(super) fn outer_ttl(inner: &Inner, tunnel: &Tunnel, config: &TunnelConfig) -> u8 {
+/// TTL of the outer header, from flow or configuration; `None` for the inner packet's.
+pub(super) fn outer_ttl(tunnel: &Tunnel, config: &TunnelConfig) -> Option<u8> {
     match (tunnel.ttl, config.ttl) {
-        (0, Inherit::Fixed(ttl)) => ttl,
-        // A packet that must not be forwarded again must still reach the tunnel's end.
-        (0, Inherit::Inner) => inner.ttl.unwrap_or(DEFAULT_TTL).max(1),
-        (ttl, _) => ttl,
+        (0, Inherit::Fixed(ttl)) => Some(ttl),
+        (0, Inherit::Inner) => None,
+        (ttl, _) => Some(ttl),
     }
 }
 

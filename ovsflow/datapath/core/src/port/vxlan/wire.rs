@@ -97,24 +97,30 @@ impl Receiver for WireReceiver {
 
 impl WireReceiver {
     /// Takes the outer headers off.
+    #[inline]
     fn decapsulate(&self, packet: &mut Packet) -> Result<(), DropReason> {
         let frame = packet.bytes();
         let outer = Outer::read(frame, self.config.dst_port).ok_or(DropReason::RxError)?;
         let datagram = frame.get(outer.payload..outer.end).unwrap_or(&[]);
         let header = Header::parse(datagram, self.config.gbp)?;
-        let mut tunnel = outer.tunnel;
-        if !self.filter.accepts(header.vni, tunnel.src, tunnel.dst) {
+        if !self.filter.accepts(header.vni, outer.src, outer.dst) {
             return Err(DropReason::VxlanNoPort);
         }
-        packet.truncate(outer.end);
-        packet.pull_front(outer.payload + HEADER_LEN);
-        if !vxlan::decapsulate_ecn(packet, tunnel.tos) {
+        packet.narrow(outer.payload + HEADER_LEN, outer.end);
+        if !vxlan::decapsulate_ecn(packet, outer.tos) {
             return Err(DropReason::TunnelCongestion);
         }
         let policy = header.policy.unwrap_or_default();
-        tunnel.id = u64::from(header.vni);
-        (tunnel.gbp_id, tunnel.gbp_flags) = (policy.id, policy.flags);
-        packet.tunnel = Some(tunnel);
+        packet.tunnel = Some(Tunnel {
+            id: u64::from(header.vni),
+            src: outer.src,
+            dst: outer.dst,
+            flags: 0,
+            gbp_id: policy.id,
+            gbp_flags: policy.flags,
+            tos: outer.tos,
+            ttl: outer.ttl,
+        });
         Ok(())
     }
 }
@@ -150,7 +156,6 @@ impl WireSender {
     fn push(
         template: Option<&Template>,
         packet: &mut Packet,
-        tunnel: &Tunnel,
         config: &TunnelConfig,
     ) -> Result<bool, DropReason> {
         let template = template.ok_or(DropReason::TunnelNoDestination)?;
@@ -158,7 +163,7 @@ impl WireSender {
         if with_checksum {
             complete_checksum(packet);
         }
-        template.push(packet, tunnel, config)?;
+        template.push(packet)?;
         if with_checksum {
             template.fill_checksum(packet);
         }
@@ -168,7 +173,7 @@ impl WireSender {
     fn encapsulate_one(&mut self, mut packet: Box<Packet>) {
         let tunnel = packet.tunnel.take().unwrap_or_default();
         let template = Template::new(&tunnel, &self.config);
-        match Self::push(template.as_ref(), &mut packet, &tunnel, &self.config) {
+        match Self::push(template.as_ref(), &mut packet, &self.config) {
             Ok(is_v6) => self.ready[usize::from(is_v6)].push(packet),
             Err(reason) => self.refused.push((reason, packet)),
         }
@@ -203,7 +208,7 @@ impl Sender for WireSender {
         };
         let mut done = 0;
         for packet in packets.iter_mut() {
-            if Self::push(Some(&template), packet, tunnel, &self.config).is_err() {
+            if Self::push(Some(&template), packet, &self.config).is_err() {
                 break;
             }
             // What it came in through is behind it.
