@@ -117,27 +117,15 @@ def macs(console: Console, answer: Answer) -> None:
 
 def trace(console: Console, answer: Answer) -> None:
     """A packet's walk through the tables."""
-    fields = ",".join(f"{key}={value}" for key, value in answer.get("key", {}).items())
-    console.print(f"[bold]packet[/bold] {fields}", highlight=False)
-    for step in answer.get("steps", []):
-        rule = step.get("rule")
-        where = f"[bold]table {step['table']}[/bold]  "
-        if rule is None:
-            console.print(f"{where}no match", highlight=False)
+    for line in answer.get("text", []):
+        title, mark, rest = line.partition(": ")
+        if mark and title in _TITLES:
+            console.print(f"[bold]{title}:[/bold] {_escaped(rest)}", highlight=False)
         else:
-            cookie = f"  cookie {step['cookie']:#x}" if step["cookie"] else ""
-            text = _escaped(rule) or "any packet"
-            console.print(f"{where}{text}{cookie}", highlight=False)
-            console.print(f"    actions={_escaped(step['actions'])}", highlight=False)
-        for note in step.get("notes", []):
-            console.print(f"    {_escaped(str(note))}", highlight=False)
-    mask = ",".join(f"{key}={value}" for key, value in answer.get("mask", {}).items())
-    console.print(f"[bold]depends on[/bold] {mask or 'nothing'}", highlight=False)
-    actions = answer.get("datapath_actions", [])
-    told = ", ".join(_escaped(str(action)) for action in actions) or "none"
-    console.print(f"[bold]datapath actions[/bold] {told}", highlight=False)
-    if answer.get("drop"):
-        console.print(f"[bold]dropped[/bold] {answer['drop']}", highlight=False)
+            console.print(_escaped(line), highlight=False)
+
+
+_TITLES = ("Packet", "Megaflow", "Datapath actions", "Leaves", "Its hash picks", "Lost", "Dropped")
 
 
 def _escaped(text: str) -> str:

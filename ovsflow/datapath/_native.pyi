@@ -338,11 +338,15 @@ class Datapath:
             now_ns: The time.
 
         Returns:
-            JSON: `{"key": {...}, "steps": [{"table": 0, "rule": "...", "cookie": ...,
-            "priority": ..., "match_tlvs": hex, "instructions": hex, "notes": [...]}],
-            "datapath_actions": [...], "mask": {...}, "drop": null}`;
-            `rule` is null where nothing matched, and the
-            hexadecimal parts are as OpenFlow 1.3 writes them.
+            JSON: `{"key": {...}, "events": [...], "datapath_actions": [...], "mask": {...},
+            "megaflow": "...", "steps": [...], "more": [...], "leaves": [...], "drop": null,
+            "why": null}`.  A step is `{"table": 0, "rule": "...", "cookie": ..., "priority": ...,
+            "match_tlvs": hex, "instructions": hex}`; `rule` is null where nothing matched, and
+            the hexadecimal parts are as OpenFlow 1.3 writes them.  An event is `{"depth": 0}`
+            and one of `table` (a step), `action` and `write_actions` (OpenFlow 1.5's bytes),
+            `instruction`, `learns` (a step) and `note`.  `more` are the walks of a packet that
+            comes back to the tables, with the first five members; `leaves` says what becomes of
+            this very `frame`: `port` or `controller`, `tunnel`, `frame`; `picks`; `drop`.
         """
 
     def statistics(self) -> str:

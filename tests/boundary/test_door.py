@@ -282,7 +282,7 @@ def test_trace_tells_the_walk_and_changes_nothing() -> None:
         (1, "any"),
     ]
     assert told["steps"][0]["cookie"] == 5
-    assert told["datapath_actions"] == ["controller(ApplyAction)", "output:2"]
+    assert told["datapath_actions"] == ["controller(reason=action)", "output:2"]
     assert told["drop"] is None
     assert told["key"]["in_port"] == "1"
     assert bench.packet_ins() == []

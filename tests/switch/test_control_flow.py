@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from ovsflow import Switch
+from ovsflow.switch.tracing import Trace
 from tests.switch.samples import FRAMES, summed
 
 FRAME = summed(FRAMES["udp"])
@@ -268,6 +269,22 @@ def test_flows_do_what_they_say(switch: Switch, name: str) -> None:
     for flow in flows:
         switch.add_flow(flow)
     by_port = sorted(wanted.split(), key=lambda word: word[0])
+    told = switch.trace("in_port=1", FRAME)
     # Twice: once by a walk, once by what the walk left in the cache.
     assert outcome(switch) == " ".join(by_port), switch.trace("in_port=1", FRAME)
     assert outcome(switch) == " ".join(by_port)
+    assert traced(told) == " ".join(by_port), told["text"]
+    for action in told["datapath_actions"]:
+        assert action == action.lower().replace("local", "LOCAL"), "a word that nobody types"
+
+
+def traced(told: Trace) -> str:
+    """What a trace says becomes of the frame, as `outcome` tells it."""
+    words = []
+    for left in told["leaves"]:
+        if "port" in left:
+            frame = bytes.fromhex(left["frame"])
+            letter = LETTERS.get(frame[:6], "d" if frame[:6] == FRAME[6:12] else "-")
+            cut = f"/{len(frame)}" if len(frame) < len(FRAME) else ""
+            words.append(f"{left['port']}{letter}{cut}")
+    return " ".join(sorted(words, key=lambda word: word[0]))

@@ -10,11 +10,13 @@
 mod apply;
 #[cfg(test)]
 mod barrier;
+mod describe;
 mod event;
 mod json;
 mod packet_out;
 mod ports;
 mod query;
+mod rehearsal;
 mod settings;
 mod statistics;
 #[cfg(test)]

@@ -113,6 +113,18 @@ pub enum GroupKind {
     FastFailover,
 }
 
+impl GroupKind {
+    /// The name in the flow language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Select => "select",
+            Self::Indirect => "indirect",
+            Self::FastFailover => "fast_failover",
+        }
+    }
+}
+
 /// One bucket of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {

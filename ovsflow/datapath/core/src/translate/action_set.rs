@@ -124,9 +124,15 @@ impl<O: Observer> Walk<'_, O> {
         self.exit = false;
         self.source.reason = PacketInReason::ActionSet;
         let list = std::mem::take(&mut self.set).into_list();
-        self.observer
-            .note(format_args!("action set: {} actions", list.len()));
+        if list.is_empty() {
+            self.observer
+                .note(format_args!("the action set sends the packet nowhere"));
+        } else {
+            self.observer.note(format_args!("action set:"));
+        }
+        self.observer.enter();
         self.run_list(&list, None);
+        self.observer.leave();
     }
 
     /// Runs a bucket's actions, which are a set of their own.

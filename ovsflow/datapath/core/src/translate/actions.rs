@@ -31,6 +31,7 @@ impl<O: Observer> Walk<'_, O> {
                 return self.freeze(Step::list(self.source, rest, tail));
             }
             rest = after;
+            self.observer.action(action);
             self.followed =
                 tail.is_some_and(|tail| tail.goto.is_some()) || after.iter().any(counts_elsewhere);
             if let Action::CheckPacketLarger { len, target } = action {
@@ -123,10 +124,7 @@ impl<O: Observer> Walk<'_, O> {
                 self.emitter.flush_all(&self.flow);
                 self.emitter.push(DpAction::CopyTtlIn);
             }
-            other => {
-                self.observer
-                    .note(format_args!("{other:?} has no effect here"));
-            }
+            _ => self.observer.note(format_args!("has no effect")),
         }
         ListEnd::Next
     }
@@ -494,6 +492,9 @@ impl<O: Observer> Walk<'_, O> {
         let outermost = self.callers == 0;
         let [larger, otherwise] = [1, 0].map(|bit| {
             let set = self.set.clone();
+            let than = if bit == 1 { "longer" } else { "not longer" };
+            self.observer
+                .note(format_args!("if the packet is {than} than {len} bytes:"));
             let list = self.on_copy(|walk| {
                 walk.write(target, bit);
                 if walk.run_list(rest, tail) == ListEnd::Next

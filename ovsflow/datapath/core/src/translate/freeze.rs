@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::action_set::ActionSet;
 use super::output::METADATA_BITS;
 use super::walk::{ListEnd, Source, Walk};
-use super::{Context, Observer, Silent, Translation};
+use super::{Context, Observer, Translation};
 use crate::action::DpAction;
 use crate::error::DropReason;
 use crate::flow::field::{Prerequisite, field};
@@ -139,9 +139,12 @@ impl FrozenWalks {
 }
 
 /// Goes on with the walk that a packet's recirculation id names; `key` is read anew.
-pub(super) fn thaw(context: &Context<'_>, key: &FlowKey) -> Translation {
-    let mut observer = Silent;
-    let mut walk = Walk::new(context, key, &mut observer);
+pub(super) fn thaw<O: Observer>(
+    context: &Context<'_>,
+    key: &FlowKey,
+    observer: &mut O,
+) -> Translation {
+    let mut walk = Walk::new(context, key, observer);
     walk.thaw();
     walk.finish()
 }

@@ -20,8 +20,9 @@ impl<O: Observer> Walk<'_, O> {
         self.credits.push(Credit::Group(id));
         let live = self.live_buckets(group);
         self.observer.note(format_args!(
-            "group {}: {} of {} buckets live",
+            "group {} ({}): {} of {} buckets can be chosen",
             id.0,
+            group.kind.name(),
             live.len(),
             group.buckets.len()
         ));
@@ -72,6 +73,7 @@ impl<O: Observer> Walk<'_, O> {
         let Some(bucket) = group.buckets.get(index) else {
             return Vec::new();
         };
+        self.observer.note(format_args!("bucket {}", bucket.id));
         self.on_copy(|walk| {
             walk.source.reason = PacketInReason::Group;
             walk.run_bucket_set(&bucket.actions);

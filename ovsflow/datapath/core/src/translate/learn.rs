@@ -136,8 +136,7 @@ impl<O: Observer> Walk<'_, O> {
             self.write(result, 1);
         }
         let request = learned(learn, matching, actions);
-        self.observer
-            .note(format_args!("learns a flow in table {}", request.table.0));
+        self.observer.learns(&request);
         let limit = learn.limit;
         let rule = Mutex::new(None);
         let flow = LearnedFlow {

@@ -47,7 +47,7 @@ pub use observer::{Observer, Silent};
 pub(crate) use output::METADATA_BITS;
 pub use pause::resume;
 pub use sparse::SparseMask;
-pub use trace::{Teller, TraceStep, TracedRule};
+pub use trace::{Happening, Teller, Told, TracedRule};
 
 use crate::action::DpAction;
 use crate::error::DropReason;
@@ -130,9 +130,6 @@ impl TableSet {
 
 /// Walks the tables with a packet that arrived at a port, or comes back with a frozen walk.
 pub fn translate(context: &Context<'_>, key: &FlowKey) -> Translation {
-    if key.value(slot::RECIRC_ID) != 0 {
-        return freeze::thaw(context, key);
-    }
     translate_observed(context, key, &mut Silent)
 }
 
@@ -142,6 +139,9 @@ pub fn translate_observed<O: Observer>(
     key: &FlowKey,
     observer: &mut O,
 ) -> Translation {
+    if key.value(slot::RECIRC_ID) != 0 {
+        return freeze::thaw(context, key, observer);
+    }
     let mut walk = walk::Walk::new(context, key, observer);
     walk.receive();
     walk.finish()

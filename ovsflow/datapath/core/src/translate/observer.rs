@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::openflow::action::TableId;
+use crate::openflow::action::{Action, TableId};
+use crate::openflow::modify::FlowMod;
 use crate::table::RuleRef;
 
 /// Is told each step of a walk, in order.
@@ -11,6 +12,32 @@ pub trait Observer {
     fn table(&mut self, table: TableId, rule: Option<&RuleRef<'_>>) {
         let _ = (table, rule);
     }
+
+    /// An action is about to run.
+    fn action(&mut self, action: &Action) {
+        let _ = action;
+    }
+
+    /// Actions join the action set.
+    fn writes(&mut self, actions: &[Action]) {
+        let _ = actions;
+    }
+
+    /// Another instruction runs, in the words of the flow language.
+    fn instruction(&mut self, words: fmt::Arguments<'_>) {
+        let _ = words;
+    }
+
+    /// A flow would be learned.
+    fn learns(&mut self, flow: &FlowMod) {
+        let _ = flow;
+    }
+
+    /// What follows happens inside the last action, until [`leave`](Self::leave).
+    fn enter(&mut self) {}
+
+    /// The nested part is over.
+    fn leave(&mut self) {}
 
     /// Something worth a sentence happened.
     fn note(&mut self, note: fmt::Arguments<'_>) {

@@ -3,18 +3,33 @@
 use std::fmt;
 
 use super::Observer;
-use crate::openflow::action::{Instructions, TableId};
-use crate::openflow::modify::Match;
+use crate::openflow::action::{Action, Instructions, TableId};
+use crate::openflow::modify::{FlowMod, Match};
 use crate::table::{Pipeline, RuleRef};
 use crate::time::Now;
 
-/// One look at a table, and what its rule caused.
+/// One thing that happened on a walk, and how deep inside of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TraceStep {
-    pub table: TableId,
-    /// `None`: nothing matched, or (in the first step) a list of actions given from outside.
-    pub rule: Option<TracedRule>,
-    pub notes: Vec<String>,
+pub struct Happening {
+    pub depth: usize,
+    pub told: Told,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A look at a table, and what its rule was.
+    Table(TableId, Option<Box<TracedRule>>),
+    /// An action ran.
+    Action(Box<Action>),
+    /// Actions joined the action set.
+    Writes(Box<[Action]>),
+    /// Another instruction ran, in the words of the flow language.
+    Instruction(String),
+    /// A flow would be learned.
+    Learns(Box<FlowMod>),
+    /// A sentence.
+    Note(String),
 }
 
 /// A rule as it stood when the walk came by.
@@ -26,18 +41,35 @@ pub struct TracedRule {
     pub instructions: Instructions,
 }
 
-/// Collects the steps of a walk.
+/// Collects what happens on walks.
 pub struct Teller<'a> {
     pipeline: &'a Pipeline,
-    pub steps: Vec<TraceStep>,
+    depth: usize,
+    happenings: Vec<Happening>,
 }
+
+/// Most that is told of one walk: resubmits may run into the thousands.
+const LIMIT: usize = 20_000;
 
 impl<'a> Teller<'a> {
     /// Tells walks through `pipeline`.
     pub const fn new(pipeline: &'a Pipeline) -> Self {
         Self {
             pipeline,
-            steps: Vec::new(),
+            depth: 0,
+            happenings: Vec::new(),
+        }
+    }
+
+    /// What happened, in order.
+    pub fn into_happenings(self) -> Vec<Happening> {
+        self.happenings
+    }
+
+    fn tell(&mut self, told: Told) {
+        if self.happenings.len() < LIMIT {
+            let depth = self.depth;
+            self.happenings.push(Happening { depth, told });
         }
     }
 }
@@ -54,23 +86,34 @@ impl Observer for Teller<'_> {
                 .unwrap_or_default(),
             instructions: rule.instructions.clone().into_owned(),
         });
-        self.steps.push(TraceStep {
-            table,
-            rule,
-            notes: Vec::new(),
-        });
+        self.tell(Told::Table(table, rule.map(Box::new)));
+    }
+
+    fn action(&mut self, action: &Action) {
+        self.tell(Told::Action(Box::new(action.clone())));
+    }
+
+    fn writes(&mut self, actions: &[Action]) {
+        self.tell(Told::Writes(actions.into()));
+    }
+
+    fn instruction(&mut self, words: fmt::Arguments<'_>) {
+        self.tell(Told::Instruction(words.to_string()));
+    }
+
+    fn learns(&mut self, flow: &FlowMod) {
+        self.tell(Told::Learns(Box::new(flow.clone())));
+    }
+
+    fn enter(&mut self) {
+        self.depth += 1;
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
     }
 
     fn note(&mut self, note: fmt::Arguments<'_>) {
-        if self.steps.is_empty() {
-            self.steps.push(TraceStep {
-                table: TableId(0),
-                rule: None,
-                notes: Vec::new(),
-            });
-        }
-        if let Some(step) = self.steps.last_mut() {
-            step.notes.push(note.to_string());
-        }
+        self.tell(Told::Note(note.to_string()));
     }
 }

@@ -238,6 +238,7 @@ impl<'a, O: Observer> Walk<'a, O> {
     /// Runs a rule's instructions in the specification's order.  Source: OpenFlow 1.3.5 §5.9.
     fn instructions(&mut self, instructions: &Instructions) -> Option<TableId> {
         if let Some(meter) = instructions.meter {
+            self.observer.instruction(format_args!("meter:{}", meter.0));
             self.meter(meter);
         }
         if self.run_list(&instructions.apply, Some(instructions)) == ListEnd::EndList {
@@ -249,7 +250,11 @@ impl<'a, O: Observer> Walk<'a, O> {
     /// The instructions behind apply-actions; returns the table to go to.
     pub(super) fn tail(&mut self, instructions: &Instructions) -> Option<TableId> {
         if instructions.clear {
+            self.observer.instruction(format_args!("clear_actions"));
             self.set.clear();
+        }
+        if !instructions.write.is_empty() {
+            self.observer.writes(&instructions.write);
         }
         for action in &instructions.write {
             self.set.write(action);
@@ -259,12 +264,18 @@ impl<'a, O: Observer> Walk<'a, O> {
             self.write_own(slot::ACTSET_OUTPUT, u128::from(output.0));
         }
         if let Some((value, mask)) = instructions.metadata {
+            self.observer
+                .instruction(format_args!("write_metadata:{value:#x}/{mask:#x}"));
             let (value, mask) = (u128::from(value), u128::from(mask));
             self.flow.set_masked(slot::METADATA, value & mask, mask);
             self.provenance.overwrite(slot::METADATA, mask);
         }
         if self.exit || self.failure.is_some() {
             return None;
+        }
+        if let Some(table) = instructions.goto {
+            self.observer
+                .instruction(format_args!("goto_table:{}", table.0));
         }
         instructions.goto
     }
@@ -315,7 +326,9 @@ impl<'a, O: Observer> Walk<'a, O> {
         }
         self.depth = depth;
         self.frames += 1;
+        self.observer.enter();
         run(self);
+        self.observer.leave();
         self.frames -= 1;
         self.depth -= u32::from(deeper);
     }
