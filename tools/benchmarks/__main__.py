@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ovsflow.errors import OvsflowError
 from ovsflow.testing.lab import termination_as_exit
-from tools.benchmarks import control, core, overlay, report
+from tools.benchmarks import control, core, disturbance, overlay, report
 from tools.benchmarks.measure import Contest, machine, measure_pair
 from tools.benchmarks.report import Report
 from tools.benchmarks.targets import TARGETS
@@ -45,7 +45,7 @@ def _family(module: ModuleType) -> Family:
     return cast(Family, module)
 
 
-FAMILIES = tuple(_family(module) for module in (overlay, core, control))
+FAMILIES = tuple(_family(module) for module in (overlay, core, control, disturbance))
 HOME = {name: family for family in FAMILIES for name in family.SCENARIOS}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovsflow.testing.lab import Lab
-from tools.benchmarks import core_peers, traces
+from tools.benchmarks import classbench, core_peers, traces
 from tools.benchmarks.core_peers import Shape
 from tools.benchmarks.measure import Contest, Progress
 
@@ -61,6 +61,14 @@ def _tunnel_trace(count: int) -> Callable[[], Iterator[bytes]]:
     return lambda: traces.vxlan_frames(count)
 
 
+def _classbench(count: int) -> Scenario:
+    """As many rules in ClassBench's manner, and 100,000 flows that they match."""
+    return Scenario(
+        lambda: classbench.flows(classbench.rules(count)),
+        lambda: (traces.frame(*packet) for packet in classbench.packets(classbench.rules(count))),
+    )
+
+
 _prefix = _flows(f"{PREFIX},actions=output:2")
 _rewrite = _flows(f"{PREFIX},actions=set_field:02:00:00:00:00:99->eth_dst,dec_ttl,output:2")
 _encap = _flows(f"{PREFIX},actions={ENCAP}")
@@ -79,12 +87,15 @@ SCENARIOS: dict[str, Scenario] = {
     "core-remotes-100k": Scenario(_remotes(100_000), _trace(100_000), Shape.ENCAP),
     "core-decap-1k": Scenario(_decap, _tunnel_trace(1_000), Shape.DECAP),
     "core-decap-100k": Scenario(_decap, _tunnel_trace(100_000), Shape.DECAP),
+    "classbench-1k": _classbench(1_000),
+    "classbench-10k": _classbench(10_000),
+    "classbench-100k": _classbench(100_000),
 }
 
 
 def peers_of(scenario: str) -> tuple[str, ...]:
     """Whom a scenario compares with: where flows are many, Open vSwitch's other caches too."""
-    if scenario.endswith("-100k"):
+    if scenario.endswith("-100k") or scenario.startswith("classbench"):
         return ("ovs-dpdk", "ovs-dpdk-smc", "ovs-dpdk-uncached")
     return ("ovs-dpdk",)
 

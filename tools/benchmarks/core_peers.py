@@ -110,7 +110,7 @@ class Core:
         return sent / elapsed / 1e6, sent / max(1, arrived_now - arrived)
 
 
-def ovsflow(lab: Lab, capture: Path, shape: Shape) -> Core:
+def ovsflow(lab: Lab, capture: Path, shape: Shape, *more_ports: str) -> Core:
     """Ovsflow, one worker."""
     node = lab.node("core")
     source = f"in=1:pcap,file={capture},loop=true"
@@ -119,7 +119,8 @@ def ovsflow(lab: Lab, capture: Path, shape: Shape) -> Core:
         sink = "out=2:vxlan,backend=memory,discard=true"
     if shape is Shape.DECAP:
         source = f"in=1:vxlan,backend=memory,replay={capture}"
-    process = lab.switch(node, "br0", "--port", source, "--port", sink)
+    ports = [word for port in (source, sink, *more_ports) for word in ("--port", port)]
+    process = lab.switch(node, "br0", *ports)
     _pin(process)
     target = f"unix:{node.rundir}/br0.mgmt"
     return Core(node, target, (target, "1"), (target, "2"), lambda: None)

@@ -35,6 +35,16 @@ def udp_frame(source: int, target: int, source_port: int, target_port: int) -> b
     return DST_MAC + SRC_MAC + b"\x08\0" + ipv4(source, target, body)
 
 
+def frame(source: int, target: int, proto: int, source_port: int, target_port: int) -> bytes:
+    """A 60-byte frame of any protocol, its ports in the first four bytes of the payload."""
+    body = struct.pack("!HH", source_port, target_port) + bytes(FRAME_BYTES - 14 - 20 - 4)
+    if proto == 17:
+        return udp_frame(source, target, source_port, target_port)
+    if proto == 6:
+        body = body[:12] + b"\x50\x10" + body[14:]
+    return DST_MAC + SRC_MAC + b"\x08\0" + ipv4(source, target, body, proto)
+
+
 def flow_frames(flows: int, seed: int = 1) -> Iterator[bytes]:
     """One frame for each flow: destinations in 10.128.0.0/9, all else random."""
     chance = random.Random(seed)
