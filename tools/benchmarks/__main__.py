@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ovsflow.errors import OvsflowError
 from ovsflow.testing.lab import termination_as_exit
-from tools.benchmarks import control, core, disturbance, overlay, report
+from tools.benchmarks import control, core, disturbance, overlay, plot, report
 from tools.benchmarks.measure import Contest, machine, measure_pair
 from tools.benchmarks.report import Report
 from tools.benchmarks.targets import TARGETS
@@ -62,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4, help="length of a round (4)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table to FILE")
+    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw the pictures into DIR")
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -174,6 +175,8 @@ def main() -> int:
     show(results)
     if options.json:
         results.write(options.json)
+    if options.plot:
+        plot.draw(results, options.plot)
     if options.markdown:
         options.markdown.write_text(report.markdown(results))
     return 0
