@@ -20,6 +20,8 @@ from tools.benchmarks.report import Report, Spread, number, ratios, spread
 from tools.benchmarks.targets import Target, targets_of
 
 COLOURS = {"goal": "#2a7f62", "gate": "#4c78a8", "missed": "#c8553d"}
+#: Longest bar for figures that are better when smaller.
+MOST = 10
 PEER_COLOUR = "#8a8a8a"
 OURS_COLOUR = "#2a7f62"
 
@@ -70,8 +72,9 @@ def _bar(one: Comparison, target: Target, values: Spread, *, by_figure: bool) ->
     against = "" if by_figure else f" / {one.peer}"
     if target.less:
         # Nothing at all would be infinitely good: the picture ends somewhere.
-        reach = [target.gate / max(value, target.gate / 100) for value in _low_first(values)]
-        reached, goal = Spread(*sorted(reach)), target.gate / max(target.goal, target.gate / 100)
+        least = target.gate / MOST
+        reach = [target.gate / max(value, least) for value in _low_first(values)]
+        reached, goal = Spread(*sorted(reach)), target.gate / max(target.goal, least)
     else:
         reached = Spread(*(value / target.gate for value in _low_first(values)))
         goal = target.goal / target.gate

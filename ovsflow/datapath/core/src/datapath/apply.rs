@@ -5,7 +5,7 @@ use crate::error::{OfError, OfResult};
 use crate::openflow::Version;
 use crate::openflow::decode::{self, Context};
 use crate::openflow::error::{self, encode_error};
-use crate::openflow::modify::{PacketOut, Resume};
+use crate::openflow::modify::{PacketOut, Resume, flow_flags};
 use crate::table::{Change, Notice};
 use crate::time::Now;
 use crate::worker::{Writing, tell};
@@ -36,7 +36,9 @@ impl Datapath {
         context: &Context,
     ) -> Vec<u8> {
         self.shared.saw(now);
-        self.collect();
+        if self.needs_counters(version, messages) {
+            self.collect();
+        }
         let context = Context {
             compat: self.decode_compat(),
             ..*context
@@ -73,6 +75,25 @@ impl Datapath {
             }
         }
         errors
+    }
+
+    /// Whether messages may read or reset counters, so that what workers hold must be counted first.
+    ///
+    /// Adding, changing and deleting flows mostly does not: what is counted late goes to the rules
+    /// that are still there.
+    fn needs_counters(&self, version: Version, messages: &[u8]) -> bool {
+        /// OFPT_FLOW_MOD, and where its flags are since OpenFlow 1.1.
+        const FLOW_MOD: u8 = 14;
+        const FLAGS: std::ops::Range<usize> = 44..46;
+        let is_plain = |message: &[u8]| {
+            let flags = message.get(FLAGS).and_then(|flags| flags.first_chunk());
+            message.get(1) == Some(&FLOW_MOD)
+                && flags
+                    .is_some_and(|&flags| u16::from_be_bytes(flags) & flow_flags::RESET_COUNTS == 0)
+        };
+        version == Version::Of10
+            || !split(messages).all(is_plain)
+            || self.shared.read().pipeline.tells_removals()
     }
 }
 

@@ -133,6 +133,10 @@ impl Datapath {
     /// A flow or address that packets teach may be due earlier: the events' descriptor tells.
     pub fn tick(&self, now: Now) -> Option<Now> {
         self.shared.saw(now);
+        let next = self.shared.read().pipeline.next_expiry();
+        if next.is_none_or(|next| next > now) {
+            return next;
+        }
         self.collect();
         let mut notices = Vec::new();
         let next = self.shared.write().pipeline.expire(now, &mut notices);

@@ -66,6 +66,8 @@ pub(super) struct ChangeLog {
     generation: u64,
     entries: Vec<Entry>,
     tables: Vec<TableChanges>,
+    /// The tables that have ever changed.
+    changed: Vec<TableId>,
     stamps: Vec<u64>,
     seed: Seed,
     /// When something changed that is not described.
@@ -91,6 +93,7 @@ impl ChangeLog {
             generation: 1,
             entries: vec![Entry::default(); LOG_SIZE],
             tables: vec![TableChanges::default(); TABLES],
+            changed: Vec::new(),
             stamps: vec![0; STAMPS],
             seed,
             anything: 0,
@@ -125,6 +128,9 @@ impl ChangeLog {
         let Some(changes) = self.tables.get_mut(usize::from(table.0)) else {
             return;
         };
+        if changes.generation == 0 {
+            self.changed.push(table);
+        }
         changes.generation = generation;
         if let Some(mask) = changes.note(shape, generation) {
             let values = mask.words.iter().zip(packed);
@@ -153,9 +159,8 @@ impl ChangeLog {
         if self.anything > since || dependence.uses_fdb && self.addresses > since {
             return true;
         }
-        let mut tables = self.tables.iter().enumerate();
-        let is_suspect = tables.any(|(table, changes)| {
-            let table = TableId(table as u8);
+        let is_suspect = self.changed.iter().any(|&table| {
+            let changes = &self.tables[usize::from(table.0)];
             changes.generation > since
                 && visited(table)
                 && (changes.floor > since

@@ -168,6 +168,12 @@ impl Fdb {
         (before, None)
     }
 
+    /// When the address seen longest ago is to be forgotten.
+    pub(super) fn next_expiry(&self) -> Option<Now> {
+        let oldest = self.nodes.get(self.oldest as usize)?;
+        Some(oldest.entry.seen.after(self.aging))
+    }
+
     /// Forgets everything seen at `port`, or everything; returns how many.
     pub(super) fn flush(&mut self, port: Option<PortNo>) -> usize {
         let victims: Vec<u32> = self

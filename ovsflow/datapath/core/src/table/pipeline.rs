@@ -202,6 +202,17 @@ impl Pipeline {
         rules.into_iter().chain(addresses).min()
     }
 
+    /// When [`expire`](Self::expire) may have something to do; `None` for never.
+    pub fn next_expiry(&self) -> Option<Now> {
+        let rules = self.rules.next_expiry();
+        rules.into_iter().chain(self.fdb.next_expiry()).min()
+    }
+
+    /// Whether removals of rules may have to be told, counters and all.
+    pub const fn tells_removals(&self) -> bool {
+        self.rules.tells_removals
+    }
+
     /// Calls `visit` for the rules that `filter` picks among the next `limit` slots from `cursor`
     /// on; returns where to go on.
     ///

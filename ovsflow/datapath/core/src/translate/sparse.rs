@@ -14,6 +14,11 @@ impl SparseMask {
         Self(kept.map(|(index, &word)| (index as u8, word)).collect())
     }
 
+    /// Whether there is no bit.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The whole mask.
     pub fn to_mask(&self) -> FlowMask {
         let mut mask = FlowMask::default();

@@ -7,7 +7,7 @@ use crate::cache::{Cache, CompactKey, Layout, NONE, Probe};
 use crate::error::DropReason;
 use crate::execute;
 use crate::flow::extract::{Depth, Fragments, MIN_FRAME, extract};
-use crate::flow::{FlowKey, FlowMask, slot};
+use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
 use crate::packet::{Batch, Packet};
 use crate::table::Dependence;
 use crate::translate::{self, SparseMask, Translation};
@@ -15,6 +15,11 @@ use crate::worker::shared::State;
 
 /// The hash of a frame shorter than an Ethernet header.
 const RUNT: u64 = 0;
+
+/// What most translations write before a lookup.
+const NOTHING: FlowMask = FlowMask {
+    words: [0; KEY_WORDS],
+};
 
 /// Packets of one batch that share a translation.
 #[derive(Debug, Default)]
@@ -275,9 +280,15 @@ impl Worker {
             // What was learned may be gone: only a walk learns it again.
             return false;
         }
+        let overwritten;
         let dependence = Dependence {
             key: &self.key,
-            overwritten: &translation.overwritten.to_mask(),
+            overwritten: if translation.overwritten.is_empty() {
+                &NOTHING
+            } else {
+                overwritten = translation.overwritten.to_mask();
+                &overwritten
+            },
             uses_fdb: translation.uses_fdb,
         };
         let visited = |table| translation.tables.contains(table);

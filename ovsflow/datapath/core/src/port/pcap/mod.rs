@@ -54,6 +54,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
             start: None,
             arrived: 0,
         },
+        awaited: None,
         cursor: Cursor::default(),
         repeat,
         frames,
@@ -118,6 +119,8 @@ struct PcapReceiver {
     cursor: Cursor,
     pace: Pace,
     timer: Timer,
+    /// The packet (by its number) that the timer is set for.
+    awaited: Option<u64>,
 }
 
 impl Receiver for PcapReceiver {
@@ -142,9 +145,10 @@ impl Receiver for PcapReceiver {
         self.cursor
             .take(&self.frames, how, self.number, pool, batch, counters);
         self.pace.arrived += (batch.len() - first) as u64;
-        if due == 0 {
-            self.timer.clear();
+        if due == 0 && self.awaited != Some(self.pace.arrived) {
+            // Setting it anew makes it unreadable too.  One system call a packet, not one a round.
             self.timer.wake_after(wait_ns)?;
+            self.awaited = Some(self.pace.arrived);
         }
         Ok(due > 0)
     }

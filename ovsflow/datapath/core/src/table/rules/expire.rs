@@ -40,6 +40,11 @@ impl Rules {
         self.wheel.next()
     }
 
+    /// When [`expire`](Self::expire) may have something to do.
+    pub(in crate::table) fn next_expiry(&self) -> Option<Now> {
+        self.wheel.next()
+    }
+
     /// Makes a rule's timeouts no longer than these (seconds; 0 leaves one alone).
     pub(in crate::table) fn shorten(&mut self, id: RuleId, idle: u16, hard: u16) {
         let index = usize::from(id.table.0);

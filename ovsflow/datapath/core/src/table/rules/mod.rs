@@ -97,6 +97,8 @@ pub(super) struct Rules {
     orphans: Vec<(TableId, u64)>,
     /// Whether changes of rules are noticed.
     pub(super) monitored: bool,
+    /// Whether a rule was ever added whose removal is to be told.
+    pub(super) tells_removals: bool,
     /// Words on their way into a body.
     scratch: Vec<u64>,
 }
@@ -113,6 +115,7 @@ impl Rules {
             journal: None,
             orphans: Vec::new(),
             monitored: false,
+            tells_removals: false,
             scratch: Vec::new(),
         }
     }

@@ -60,6 +60,7 @@ impl Rules {
 
     fn add(&mut self, request: &FlowMod, now: Now, notices: &mut Vec<Notice>) -> OfResult<()> {
         let index = usize::from(request.table.0);
+        self.tells_removals |= request.flags & flow_flags::SEND_FLOW_REM != 0;
         let table = &self.tables[index];
         if request.flags & flow_flags::CHECK_OVERLAP != 0
             && table
