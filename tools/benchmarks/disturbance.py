@@ -150,16 +150,20 @@ def coming_and_going() -> Iterator[bytes]:
 
 
 def changing_masks() -> Iterator[bytes]:
-    """One flow of a mask that no other has: it is added and deleted, another mask each time."""
+    """Flows of masks that no other has: each is added, and deleted when two more have come."""
+    present: list[bytes] = []
     while True:
         for length in range(9, 33):
             mask = 0xFFFFFFFF << (32 - length) & 0xFFFFFFFF
             match = flow_mods.oxm(flow_mods.ETH_TYPE, b"\x08\0") + flow_mods.oxm(
                 flow_mods.IPV4_SRC_MASKED, struct.pack("!II", 0xC0A80000 & mask, mask)
             )
-            add = flow_mods.flow_mod(0, 200, match, flow_mods.output(2), flow_mods.OF13)
-            yield add
-            yield flow_mods.as_delete(add)
+            present.append(
+                flow_mods.flow_mod(0, 200, match, flow_mods.output(2), flow_mods.OF13)
+            )
+            yield present[-1]
+            if len(present) > 2:
+                yield flow_mods.as_delete(present.pop(0))
 
 
 def kept_mods(

@@ -13,6 +13,8 @@ pub struct Layout {
     /// The words of `mask` that are not zero: index and mask.
     words: Vec<(u8, u64)>,
     depth: Depth,
+    /// Bits have ceased to be active since the mask began.
+    is_wide: bool,
     seed: u64,
 }
 
@@ -39,6 +41,7 @@ impl Layout {
             mask: FlowMask::default(),
             words: Vec::new(),
             depth: Depth::Metadata,
+            is_wide: false,
             seed,
         };
         layout.rebuild();
@@ -84,6 +87,13 @@ impl Layout {
         hash
     }
 
+    /// Writes compact words back to their places in a key.
+    pub fn expand(&self, words: &[u64], key: &mut FlowKey) {
+        for (&(word, _), &value) in self.words.iter().zip(words) {
+            key.words[usize::from(word)] = value;
+        }
+    }
+
     /// The hash of a key that is compact already.
     pub(super) fn hash(&self, words: &[u64]) -> u64 {
         words.iter().fold(self.seed, |hash, word| fold(hash ^ word))
@@ -94,15 +104,22 @@ impl Layout {
         if self.active == *active {
             return false;
         }
-        // What translations added may be due to bits that are no longer active: begin anew then.
-        let shrinks = (0..PACKET_WORDS).any(|i| self.active.words[i] & !active.words[i] != 0);
+        self.is_wide |= (0..PACKET_WORDS).any(|i| self.active.words[i] & !active.words[i] != 0);
         self.active = active.clone();
-        let mask = if shrinks {
-            packet_part(active)
-        } else {
-            packet_part(&(&self.mask | active))
-        };
-        self.change(mask)
+        self.grow(active)
+    }
+
+    /// Whether it may have bits that are needed no more.
+    pub(super) const fn is_wide(&self) -> bool {
+        self.is_wide
+    }
+
+    /// Lets go of all but the active bits; returns whether the layout changed.
+    ///
+    /// What translations added goes too: it may be due to bits that are no longer active.
+    pub(super) fn shrink(&mut self) -> bool {
+        self.is_wide = false;
+        self.change(packet_part(&self.active))
     }
 
     /// Adds bits; returns whether the layout changed.

@@ -24,6 +24,7 @@ mod layout;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use layout::{CompactKey, Layout};
 
@@ -34,6 +35,11 @@ use crate::translate::{SparseMask, Translation};
 
 /// Entries in a set.
 pub const WAYS: usize = 8;
+
+/// How long a layout may be wider than the active mask.
+const SHRINK_AFTER: Duration = Duration::from_secs(1);
+
+const NEVER: Now = Now(u64::MAX);
 
 /// No entry, no group.
 pub const NONE: u32 = u32::MAX;
@@ -118,6 +124,8 @@ pub struct Cache {
     spent: Vec<Spent>,
     /// Sets that there may be.
     most_sets: usize,
+    /// When a layout that is too wide is given up.
+    shrink_at: Now,
     pub counters: CacheCounters,
 }
 
@@ -133,6 +141,7 @@ impl Cache {
         Self {
             most_sets: (most / WAYS).next_power_of_two().max(sets),
             layout: Layout::new(seed),
+            shrink_at: NEVER,
             sets: vec![Set::EMPTY; sets],
             entries: Vec::new(),
             keys: Vec::new(),
@@ -174,11 +183,41 @@ impl Cache {
         &mut self.entries[index as usize]
     }
 
-    /// Makes the layout that of `active`; forgets all entries if that changes it.
-    pub fn set_active_mask(&mut self, active: &FlowKey) {
+    /// Makes the layout cover `active`; forgets all entries if that changes it.
+    ///
+    /// Bits that are active no more stay for a while if there are entries: masks that come and go
+    /// would have them forgotten each time.
+    pub fn set_active_mask(&mut self, active: &FlowKey, now: Now) {
         if self.layout.set_active(active) {
             self.forget();
+            self.shrink_at = NEVER;
         }
+        if self.layout.is_wide() && self.is_empty() {
+            self.shrink();
+        } else if self.layout.is_wide() && self.shrink_at == NEVER {
+            self.shrink_at = now.after(SHRINK_AFTER);
+        }
+    }
+
+    /// Whether it is time to [`shrink`](Self::shrink).
+    #[inline]
+    pub fn should_shrink(&self, now: Now) -> bool {
+        now >= self.shrink_at
+    }
+
+    /// Makes the layout no wider than the active mask; forgets all entries if that changes it.
+    pub fn shrink(&mut self) {
+        self.shrink_at = NEVER;
+        if self.layout.shrink() {
+            self.forget();
+        }
+    }
+
+    /// The key of an entry, in its places; words that the layout lacks are left as they are.
+    pub fn expand_key(&self, index: u32, key: &mut FlowKey) {
+        let start = index as usize * self.layout.len();
+        let words = self.keys.get(start..start + self.layout.len());
+        self.layout.expand(words.unwrap_or_default(), key);
     }
 
     /// Takes in a translation's mask; forgets all entries if it has bits the layout lacks.

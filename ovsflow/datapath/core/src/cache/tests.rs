@@ -17,15 +17,19 @@ fn compact(cache: &Cache, address: u64) -> CompactKey {
     let mut key = FlowKey::default();
     key.set(slot::ETH_DST, u128::from(address));
     key.set(slot::ETH_SRC, 0x1234);
+    compact_of(cache, &key)
+}
+
+fn compact_of(cache: &Cache, key: &FlowKey) -> CompactKey {
     let mut compact = CompactKey::default();
-    cache.layout().compact(&key, &mut compact);
+    cache.layout().compact(key, &mut compact);
     compact
 }
 
 #[test]
 fn an_entry_is_found_until_the_tables_move_on() {
     let mut cache = Cache::new(64, 1);
-    cache.set_active_mask(&mask_of_addresses());
+    cache.set_active_mask(&mask_of_addresses(), Now(0));
     let key = compact(&cache, 7);
     assert_eq!(cache.probe(&key, 1), Probe::Miss);
     let index = cache.insert(&key, translation(DropReason::NoOutput), 1, Now(0));
@@ -39,7 +43,7 @@ fn an_entry_is_found_until_the_tables_move_on() {
 #[test]
 fn no_count_is_lost_whatever_happens_to_its_entry() {
     let mut cache = Cache::new(WAYS, 1);
-    cache.set_active_mask(&mask_of_addresses());
+    cache.set_active_mask(&mask_of_addresses(), Now(0));
     // More kinds than fit, a replaced translation and a change of layout.
     for address in 0..100 {
         let key = compact(&cache, address);
@@ -50,8 +54,8 @@ fn no_count_is_lost_whatever_happens_to_its_entry() {
             cache.count(index, 2, 120, Now(address));
         }
         if address == 50 {
-            cache.set_active_mask(&FlowMask::default());
-            cache.set_active_mask(&mask_of_addresses());
+            cache.set_active_mask(&FlowMask::default(), Now(0));
+            cache.set_active_mask(&mask_of_addresses(), Now(0));
         }
     }
     let (mut packets, mut bytes) = (0, 0);
@@ -67,7 +71,7 @@ fn no_count_is_lost_whatever_happens_to_its_entry() {
 #[test]
 fn the_layout_grows_with_translations_and_shrinks_with_the_rules() {
     let mut cache = Cache::new(64, 1);
-    cache.set_active_mask(&mask_of_addresses());
+    cache.set_active_mask(&mask_of_addresses(), Now(0));
     assert_eq!(cache.layout().len(), 1);
     let mut more = FlowMask::default();
     more.set(slot::TUN_ID, 0xff);
@@ -75,14 +79,14 @@ fn the_layout_grows_with_translations_and_shrinks_with_the_rules() {
     assert_eq!(cache.layout().len(), 2);
     cache.cover(&SparseMask::new(&more));
     assert_eq!(cache.counters.rebuilt, 2);
-    cache.set_active_mask(&FlowMask::default());
+    cache.set_active_mask(&FlowMask::default(), Now(0));
     assert!(cache.layout().is_empty());
 }
 
 #[test]
 fn a_cache_that_may_grow_forgets_nothing_before_its_limit() {
     let mut cache = Cache::growing(WAYS, 1024, 1);
-    cache.set_active_mask(&mask_of_addresses());
+    cache.set_active_mask(&mask_of_addresses(), Now(0));
     let found = |cache: &Cache, address| cache.probe(&compact(cache, address), 1);
     for address in 0..256 {
         let key = compact(&cache, address);
@@ -106,7 +110,7 @@ fn a_cache_that_may_grow_forgets_nothing_before_its_limit() {
 #[test]
 fn both_halves_of_a_probe_agree_with_the_whole() {
     let mut cache = Cache::new(256, 1);
-    cache.set_active_mask(&mask_of_addresses());
+    cache.set_active_mask(&mask_of_addresses(), Now(0));
     for address in 0..200 {
         let key = compact(&cache, address);
         cache.insert(&key, translation(DropReason::NoOutput), 1, Now(address));
@@ -120,4 +124,36 @@ fn both_halves_of_a_probe_agree_with_the_whole() {
             assert_eq!(cache.probe(&key, 1), Probe::Miss);
         }
     }
+}
+
+#[test]
+fn a_mask_that_goes_is_missed_only_when_it_stays_away() {
+    let mut cache = Cache::new(64, 1);
+    cache.set_active_mask(&mask_of_addresses(), Now(0));
+    let mut more = mask_of_addresses();
+    more.set(slot::TUN_ID, 0xff);
+    cache.set_active_mask(&more, Now(0));
+    let key = compact(&cache, 7);
+    let index = cache.insert(&key, translation(DropReason::NoOutput), 1, Now(0));
+    let rebuilt = cache.counters.rebuilt;
+    for second in 0..5 {
+        let now = Now(second * 100_000_000);
+        cache.set_active_mask(&mask_of_addresses(), now);
+        cache.set_active_mask(&more, now);
+        assert!(!cache.should_shrink(now));
+    }
+    assert_eq!(
+        (cache.probe(&key, 1), cache.counters.rebuilt),
+        (Probe::Hit(index), rebuilt)
+    );
+    let mut whole = FlowMask::default();
+    cache.expand_key(index, &mut whole);
+    assert_eq!(compact_of(&cache, &whole).words, key.words);
+    assert!(cache.should_shrink(Now(1_000_000_000)));
+    // Whoever needs the bits has them still.
+    cache.shrink();
+    assert_eq!(cache.layout().len(), 2);
+    cache.set_active_mask(&mask_of_addresses(), Now(2_000_000_000));
+    cache.shrink();
+    assert_eq!((cache.layout().len(), cache.len()), (1, 0));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{MAX_RECIRCULATIONS, Worker};
-use crate::cache::{Cache, CompactKey, Layout, NONE, Probe};
+use crate::cache::{Cache, CompactKey, Entry, Layout, NONE, Probe};
 use crate::error::DropReason;
 use crate::execute;
 use crate::flow::extract::{Depth, Fragments, MIN_FRAME, extract};
@@ -137,7 +137,13 @@ impl Worker {
         if self.shared.generation() != self.generation {
             self.refresh();
         }
+        if self.cache.should_shrink(self.outlet.now) {
+            self.cache.shrink();
+        }
         self.look_up(batch);
+        if !self.stale.is_empty() {
+            self.prove_stale();
+        }
         if !self.missed.is_empty() {
             self.translate_missed();
         }
@@ -154,7 +160,8 @@ impl Worker {
         let state = shared.read();
         self.generation = state.generation();
         self.fragments = state.settings.fragments;
-        self.cache.set_active_mask(state.pipeline.active_mask());
+        let active = state.pipeline.active_mask();
+        self.cache.set_active_mask(active, self.outlet.now);
         let meters = state.pipeline.meters();
         self.outlet.meters = meters.map(|meter| (meter.id, meter.clone())).collect();
     }
@@ -182,6 +189,7 @@ impl Worker {
                         self.cache.counters.hits += 1;
                         add_to_group(&mut self.cache, &mut self.groups, entry, packet);
                     }
+                    Probe::Stale(entry) if hash != RUNT => self.stale.push((entry, packet)),
                     _ => self.missed.push(packet),
                 }
             }
@@ -198,8 +206,37 @@ impl Worker {
                 self.cache.counters.hits += batch.len() as u64;
                 self.cache.entry_mut(entry).group = self.groups.open_with(entry, batch);
             }
+            Probe::Stale(entry) if hash != RUNT => {
+                let packets = batch.drain(..).map(|packet| (entry, packet));
+                self.stale.extend(packets);
+            }
             _ => self.missed.append(batch),
         }
+    }
+
+    /// Groups the packets whose entries no change since they were proved can have touched, and
+    /// sets the others aside.  All that such a change looked at is in the entries' own keys.
+    fn prove_stale(&mut self) {
+        let shared = self.shared.clone();
+        let state = shared.read();
+        let mut stale = std::mem::take(&mut self.stale);
+        // Words that the layout lacks stay zero.
+        let mut key = FlowKey::default();
+        for (index, packet) in stale.drain(..) {
+            // Tables that have changed again may look at bits that these keys lack.
+            let is_proved = state.generation() == self.generation && {
+                self.cache.expand_key(index, &mut key);
+                still_holds(&state, self.cache.entry(index), &key)
+            };
+            if is_proved {
+                self.cache.entry_mut(index).generation = self.generation;
+                self.cache.counters.stale += 1;
+                add_to_group(&mut self.cache, &mut self.groups, index, packet);
+            } else {
+                self.missed.push(packet);
+            }
+        }
+        self.stale = stale;
     }
 
     /// Finds out what to do with the packets that were set aside, under one read lock.
@@ -238,7 +275,7 @@ impl Worker {
             Probe::Miss => None,
         };
         if let Some(entry) = stale
-            && self.still_holds(state, entry)
+            && still_holds(state, self.cache.entry(entry), &self.key)
         {
             self.cache.entry_mut(entry).generation = generation;
             self.cache.counters.stale += 1;
@@ -270,30 +307,6 @@ impl Worker {
             self.cache.replace(entry, translation, generation);
         }
         entry
-    }
-
-    /// Whether no change since an entry was proved can have touched the worker's key.
-    fn still_holds(&self, state: &State, entry: u32) -> bool {
-        let entry = self.cache.entry(entry);
-        let translation = &entry.translation;
-        if translation.learns() {
-            // What was learned may be gone: only a walk learns it again.
-            return false;
-        }
-        let overwritten;
-        let dependence = Dependence {
-            key: &self.key,
-            overwritten: if translation.overwritten.is_empty() {
-                &NOTHING
-            } else {
-                overwritten = translation.overwritten.to_mask();
-                &overwritten
-            },
-            uses_fdb: translation.uses_fdb,
-        };
-        let visited = |table| translation.tables.contains(table);
-        let since = entry.generation;
-        !state.pipeline.may_affect(since, &dependence, visited)
     }
 
     /// Adds an entry to the cache.
@@ -360,6 +373,33 @@ impl Worker {
             self.outlet.lose(DropReason::RecursionTooDeep, packet);
         }
     }
+}
+
+/// Whether no change since an entry was proved can have touched packets of this key.
+fn still_holds(state: &State, entry: &Entry, key: &FlowKey) -> bool {
+    let translation = &entry.translation;
+    if entry.generation == state.generation() {
+        return true;
+    }
+    if translation.learns() {
+        // What was learned may be gone: only a walk learns it again.
+        return false;
+    }
+    let overwritten;
+    let dependence = Dependence {
+        key,
+        overwritten: if translation.overwritten.is_empty() {
+            &NOTHING
+        } else {
+            overwritten = translation.overwritten.to_mask();
+            &overwritten
+        },
+        uses_fdb: translation.uses_fdb,
+    };
+    let visited = |table| translation.tables.contains(table);
+    !state
+        .pipeline
+        .may_affect(entry.generation, &dependence, visited)
 }
 
 /// Adds a packet to the group of its entry.

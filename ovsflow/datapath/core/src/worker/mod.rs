@@ -85,6 +85,8 @@ pub struct Worker {
     batch: Batch,
     /// Packets whose translation is not known.
     missed: Batch,
+    /// Packets whose cache entries are to be proved anew.
+    stale: Vec<(u32, Box<Packet>)>,
     look_up: LookUp,
     key: FlowKey,
     fragments: Fragments,
@@ -111,6 +113,7 @@ impl Worker {
             groups: Groups::default(),
             batch: Batch::with_capacity(BATCH_SIZE),
             missed: Batch::with_capacity(BATCH_SIZE),
+            stale: Vec::with_capacity(BATCH_SIZE),
             look_up: LookUp::default(),
             key: FlowKey::default(),
             fragments: Fragments::default(),
@@ -239,6 +242,7 @@ impl Worker {
         self.outlet.drops.add(DropReason::Internal, 1);
         self.batch = Batch::with_capacity(BATCH_SIZE);
         self.missed.clear();
+        self.stale.clear();
         self.groups = Groups::default();
         self.due.clear();
         self.cache.drop_groups();
