@@ -54,7 +54,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
             start: None,
             arrived: 0,
         },
-        awaited: None,
+        idle_until: Now(0),
         cursor: Cursor::default(),
         repeat,
         frames,
@@ -119,8 +119,8 @@ struct PcapReceiver {
     cursor: Cursor,
     pace: Pace,
     timer: Timer,
-    /// The packet (by its number) that the timer is set for.
-    awaited: Option<u64>,
+    /// When the next packet is due: the timer is set, and nothing need be done till then.
+    idle_until: Now,
 }
 
 impl Receiver for PcapReceiver {
@@ -135,6 +135,9 @@ impl Receiver for PcapReceiver {
         batch: &mut Batch,
         counters: &mut PortCounters,
     ) -> io::Result<bool> {
+        if now < self.idle_until {
+            return Ok(false);
+        }
         if self.cursor.is_at_end(&self.frames) {
             self.timer.clear();
             return Ok(false);
@@ -145,10 +148,10 @@ impl Receiver for PcapReceiver {
         self.cursor
             .take(&self.frames, how, self.number, pool, batch, counters);
         self.pace.arrived += (batch.len() - first) as u64;
-        if due == 0 && self.awaited != Some(self.pace.arrived) {
-            // Setting it anew makes it unreadable too.  One system call a packet, not one a round.
+        if due == 0 {
+            // Setting it anew makes it unreadable too.
             self.timer.wake_after(wait_ns)?;
-            self.awaited = Some(self.pace.arrived);
+            self.idle_until = Now(now.0.saturating_add(wait_ns));
         }
         Ok(due > 0)
     }
