@@ -275,7 +275,8 @@ class Datapath:
             table_ids: OpenFlow 1.0: the session uses NXT_FLOW_MOD_TABLE_ID.
 
         Returns:
-            OFPT_ERROR for the first that can never be applied, whatever the tables hold; or nothing.
+            OFPT_ERROR for the first that can never be applied, whatever the tables hold, or nothing
+            at all.
         """
 
     def query(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import ovsflow.openflow.codec as codec
+import ovsflow.switch.controllers as controllers
 import ovsflow.switch.multiparts as multiparts
 from ovsflow.errors import DecodeError
 from ovsflow.openflow.bundle import BundleAdd, BundleControl
@@ -79,6 +80,8 @@ _BAD_SUBTYPE: Final = 4
 _EPERM: Final = 5
 _BAD_LEN: Final = 6
 
+#: What a role request says that names no short id.
+_NO_SHORT_ID: Final = 0xFFFF
 #: Header, experimenter and its type.
 _EXPERIMENTER_BYTES: Final = 16
 
@@ -211,9 +214,19 @@ def _role(session: "Session", body: Body, xid: int, data: bytes) -> None:
     assert isinstance(body, RoleRequest)
     roles = session.bridge.roles
     generation = body.generation_id if session.version != Version.OF10 else None
+    before = (session.role, session.short_id)
     lost = roles.request(session.number, body.role, generation)
+    if session.version >= Version.OF15 and body.short_id != _NO_SHORT_ID:
+        session.short_id = body.short_id
     session.send(RoleReply(session.role, roles.generation, body.short_id), xid)
     session.bridge.roles_lost(lost, RoleReason.PRIMARY_REQUEST)
+    if session.role != before[0]:
+        controllers.tell(session, session.role, controllers.StatusReason.ROLE)
+    if session.short_id != before[1]:
+        controllers.tell(session, session.role, controllers.StatusReason.SHORT_ID)
+    for number in lost:
+        other = session.bridge.sessions[number]
+        controllers.tell(other, other.role, controllers.StatusReason.ROLE)
 
 
 def _get_async(session: "Session", body: Body, xid: int, data: bytes) -> None:

@@ -40,7 +40,9 @@ from ovsflow.openflow.port_stats import (
     QueueStatsReply,
     QueueStatsRequest,
 )
+from ovsflow.openflow.switch_stats import ControllerStatusReply, ControllerStatusRequest
 from ovsflow.openflow.wire import Body
+from ovsflow.switch.controllers import statuses
 from ovsflow.switch.features import port_desc, software_version
 from ovsflow.switch.forwarding import messages_of
 from ovsflow.switch.monitors import flow_update, watches
@@ -254,6 +256,11 @@ def _queue_desc(session: "Session", body: Body, xid: int) -> None:
     session.send(QueueDescReply(), xid)
 
 
+def _controllers(session: "Session", body: Body, xid: int) -> None:
+    found = statuses(session.bridge)
+    _send_parts(session, xid, found, lambda part, more: ControllerStatusReply(part, more=more))
+
+
 _HANDLERS: Final[dict[type[Body], Callable[["Session", Body, int], None]]] = {
     DescRequest: _desc,
     PortDescRequest: _port_desc,
@@ -261,4 +268,5 @@ _HANDLERS: Final[dict[type[Body], Callable[["Session", Body, int], None]]] = {
     QueueStatsRequest: _queue_stats,
     QueueDescRequest: _queue_desc,
     FlowMonitorRequest: _monitor,
+    ControllerStatusRequest: _controllers,
 }

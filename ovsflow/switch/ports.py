@@ -99,6 +99,8 @@ class Ports:
         self._datapath = datapath
         self._bridge = bridge
         self._gone: set[str] = set()
+        # Devices that are down because a controller wants it.
+        self._downed: set[str] = set()
 
     def find(self, name: str) -> Port:
         """The port of a name, or of a number in text.
@@ -137,6 +139,10 @@ class Ports:
         """Changes a port's OFPPC_* bits; a device goes down and up with PORT_DOWN."""
         before = next(port for port in self._datapath.ports() if port.number == number)
         after = self._datapath.set_port(number, config=config)
+        if config & PortFlags.PORT_DOWN:
+            self._downed.add(before.name)
+        else:
+            self._downed.discard(before.name)
         if (before.config ^ config) & PortFlags.PORT_DOWN and before.kind in DEVICE_KINDS:
             try:
                 set_device_up(before.name, up=not config & PortFlags.PORT_DOWN)
@@ -194,11 +200,16 @@ class Ports:
         description = port_desc(port)
         self._datapath.remove_port(port.number, time.monotonic_ns())
         self._gone.discard(port.name)
+        self._downed.discard(port.name)
         self._bridge.describe_port(PortReason.DELETE, description)
 
     def _reopen(self, port: Port) -> None:
         """The device came back as another one of the same name."""
         config = PortConfig(port.name, port.kind, port.number, dict(port.options))
+        # A device goes down before it goes away; only a controller's wish outlasts that.
+        kept = port.config & ~int(PortFlags.PORT_DOWN)
+        if port.name in self._downed:
+            kept |= PortFlags.PORT_DOWN
         self._close(port)
         try:
             opened = self._open(config)
@@ -206,6 +217,9 @@ class Ports:
             log.warning("%s; the port is gone", error)
             return
         log.info("port %s: the device is back", port.name)
+        if kept != opened.config:
+            # What a controller asked of the port holds for the new device too.
+            opened = self.set_config(opened.number, kept)
         self._bridge.port_changed(PortReason.ADD, opened)
 
 

@@ -38,6 +38,7 @@ from ovsflow.openflow.port import PortDesc
 from ovsflow.openflow.wire import Body
 from ovsflow.switch.bridge import Bridge
 from ovsflow.switch.bundles import Bundles
+from ovsflow.switch.controllers import StatusReason, tell
 from ovsflow.switch.features import type_numbers
 from ovsflow.switch.forwarding import forward, messages_of
 from ovsflow.switch.handlers import BUNDLED, handle
@@ -81,6 +82,7 @@ class Session:
         miss_send_len: As SET_CONFIG said.
         packet_in_format: How packet-ins are to be encoded.
         controller_id: Which packet-ins are for this session (Nicira).
+        short_id: What the controller calls itself (OpenFlow 1.5); 0xffff if it did not say.
         flow_mod_table_id: Whether FLOW_MODs of OpenFlow 1.0 name a table (Nicira).
         congested: Set by the owner while the peer does not read.
         ended: Why the conversation is over, `None` while it is not.
@@ -113,6 +115,7 @@ class Session:
         self.miss_send_len = 0 if service else 128
         self.packet_in_format = "standard"
         self.controller_id = 0
+        self.short_id = 0xFFFF
         self.flow_mod_table_id = False
         self.congested = False
         self.ended: str | None = None
@@ -185,11 +188,14 @@ class Session:
     def end(self, reason: str) -> None:
         """Ends the conversation; what is in the output may still be sent."""
         if self.ended is None:
+            was_open, role = self.open, self.role
             self.ended = reason
             self._dump = None
             self.bundles.clear()
             self.monitors.clear()
             self.bridge.leave(self.number)
+            if was_open:
+                tell(self, role, StatusReason.CONTROLLER_REMOVED, up=False)
             self._stir()
 
     # -- For handlers and the bridge ---------------------------------------------------------------
@@ -374,6 +380,8 @@ class Session:
             self.end("no OpenFlow version in common")
             return
         self.version = max(shared)
+        # Before it is awake: the others are told of it, it need not be told of itself.
+        tell(self, self.role, StatusReason.CONTROLLER_ADDED)
         self.interest = Interest(self.version, awake=not self.service)
         self.bridge.audience_changed()
 

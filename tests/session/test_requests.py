@@ -345,6 +345,7 @@ def test_group_changes_are_forwarded_to_those_who_can_hear_it() -> None:
     good = codec.encode(GroupMod(group_id=1), 4, 21)
     bad = codec.encode(GroupMod(group_id=2), 4, 22)
     datapath.errors = raw(4, 1, struct.pack("!HH", 6, 0), 22)
+    newer.bodies()
     author.give(good + bad + raw(4, MOD, bytes(48), 23))
     (forwarded,) = newer.bodies()
     assert isinstance(forwarded, RequestForward)

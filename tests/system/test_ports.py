@@ -48,12 +48,18 @@ def rig(lab: Lab) -> Rig:
 
 def test_a_device_that_goes_and_comes_back_is_a_port_again(rig: Rig) -> None:
     old = rig.port("veth1")["hw_addr"]
+    change = ("ovs-ofctl", "-O", "OpenFlow13", "mod-port", rig.target, "1")
+    rig.node.run(*change, "no-flood")
+    rig.node.run(*change, "no-packet-in")
+    config = rig.port("veth1")["config"]
+    assert config == 0x40 | 0x10 or config, config
     rig.node.run("ip", "link", "del", "veth1")
     rig.wait(lambda: rig.port("veth1")["link"] is False, "no link")
     rig.lab.link(rig.host, "eth1", rig.node, "veth1", 1500)
     rig.wait(lambda: rig.port("veth1")["hw_addr"] != old, "the new device")
     rig.wait(lambda: rig.heard("DEL: 1(veth1)") and rig.heard("ADD: 1(veth1)"), "PORT_STATUS")
     assert rig.port("veth1")["number"] == 1
+    assert rig.port("veth1")["config"] == config
     rig.wait(lambda: rig.port("veth1")["link"] is True, "a link")
 
 

@@ -18,7 +18,7 @@ use crate::openflow::error::{
     OUT_OF_METERS, REQUEST_EPERM, TABLE_MOD_BAD_TABLE, UNKNOWN_METER,
 };
 use crate::openflow::modify::{
-    FlowMod, FlowModCommand, GroupMod, MeterMod, MeterModCommand, TableMod,
+    Bucket, FlowMod, FlowModCommand, GroupMod, GroupModCommand, MeterMod, MeterModCommand, TableMod,
 };
 use crate::time::Now;
 
@@ -142,7 +142,11 @@ impl Pipeline {
         now: Now,
         notices: &mut Vec<Notice>,
     ) -> OfResult<()> {
-        match self.groups.plan(request, self.compat, now)? {
+        let plan = self.groups.plan(request, self.compat, now)?;
+        if request.command != GroupModCommand::Delete {
+            self.check_meters(&request.buckets)?;
+        }
+        match plan {
             GroupChange::Set(group) => self.set_group(group.id, Some(*group)),
             GroupChange::Delete(ids) if ids.is_empty() => {}
             GroupChange::Delete(ids) => {
@@ -159,6 +163,18 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// Fails with INVALID_METER if a bucket runs a meter that does not exist.
+    fn check_meters(&self, buckets: &[Bucket]) -> OfResult<()> {
+        let is_missing =
+            |action: &Action| matches!(action, Action::Meter(id) if !self.meters.contains_key(id));
+        let mut buckets = buckets.iter();
+        if buckets.any(|bucket| uses::any(&bucket.actions, &mut { is_missing })) {
+            Err(INVALID_METER)
+        } else {
+            Ok(())
+        }
     }
 
     fn set_group(&mut self, id: GroupId, group: Option<Group>) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::notice::{FlowEvent, Notice, RemovedReason};
 use super::rule::{FlowSnapshot, RuleId, RuleRef};
+use super::rules::counted;
 use super::{ALL_TABLES, uses};
 use crate::error::{OfError, OfResult};
 use crate::flow::{FlowKey, FlowMask, slot};
@@ -242,8 +243,9 @@ impl NaiveTables {
 
     pub(super) fn credit(&mut self, id: RuleId, packets: u64, bytes: u64, used: Now) {
         if let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == id) {
-            rule.packets += packets;
-            rule.bytes += bytes;
+            let flags = rule.request.flags;
+            rule.packets += counted(flags & flow_flags::NO_PKT_COUNTS, packets).unwrap_or(0);
+            rule.bytes += counted(flags & flow_flags::NO_BYT_COUNTS, bytes).unwrap_or(0);
             rule.used = rule.used.max(used);
         }
     }
@@ -400,8 +402,8 @@ fn snapshot(rule: &NaiveRule, now: Now) -> FlowSnapshot {
         importance: request.importance,
         flags: request.flags,
         instructions: request.instructions.clone(),
-        packets: rule.packets,
-        bytes: rule.bytes,
+        packets: counted(request.flags & flow_flags::NO_PKT_COUNTS, rule.packets),
+        bytes: counted(request.flags & flow_flags::NO_BYT_COUNTS, rule.bytes),
         duration: now.since(rule.created),
         idle_age: now.since(rule.used),
         hard_age: now.since(rule.modified),

@@ -42,8 +42,9 @@ pub struct FlowSnapshot {
     /// Bits of `flow_flags`.
     pub flags: u16,
     pub instructions: Instructions,
-    pub packets: u64,
-    pub bytes: u64,
+    /// `None` where the rule's flags say that they are not counted.
+    pub packets: Option<u64>,
+    pub bytes: Option<u64>,
     /// Since the rule was added.
     pub duration: Duration,
     /// Since the last packet, or since the rule was added.
@@ -64,8 +65,8 @@ impl FlowSnapshot {
             importance: stats.importance,
             flags: stats.flags,
             instructions: stats.instructions.clone(),
-            packets: stats.packets.unwrap_or_default(),
-            bytes: stats.bytes.unwrap_or_default(),
+            packets: stats.packets,
+            bytes: stats.bytes,
             duration: stats.duration,
             idle_age: stats.idle,
             hard_age: stats.unmodified,
@@ -92,8 +93,8 @@ impl FlowSnapshot {
             hard_timeout: self.hard_timeout,
             importance: self.importance,
             flags: self.flags,
-            packets: Some(self.packets),
-            bytes: Some(self.bytes),
+            packets: self.packets,
+            bytes: self.bytes,
         }
     }
 
@@ -110,8 +111,8 @@ impl FlowSnapshot {
             idle_timeout: self.idle_timeout,
             hard_timeout: self.hard_timeout,
             importance: self.importance,
-            packets: Some(self.packets),
-            bytes: Some(self.bytes),
+            packets: self.packets,
+            bytes: self.bytes,
         }
     }
 }

@@ -176,8 +176,11 @@ pub(super) fn oxs_times(duration: Duration, idle: Duration, fields: &mut Vec<u8>
 
 /// OXS_OF_PACKET_COUNT and OXS_OF_BYTE_COUNT.
 pub(super) fn oxs_counters(packets: Option<u64>, bytes: Option<u64>, fields: &mut Vec<u8>) {
-    oxs(4, &packets.unwrap_or(u64::MAX).to_be_bytes(), fields);
-    oxs(5, &bytes.unwrap_or(u64::MAX).to_be_bytes(), fields);
+    for (number, count) in [(4, packets), (5, bytes)] {
+        if let Some(count) = count {
+            oxs(number, &count.to_be_bytes(), fields);
+        }
+    }
 }
 
 /// One OXS TLV of class OFPXSC_OPENFLOW_BASIC.

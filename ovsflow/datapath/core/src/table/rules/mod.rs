@@ -163,10 +163,11 @@ impl Rules {
         let Some(table) = self.tables.get_mut(usize::from(id.table.0)) else {
             return;
         };
-        if table.store.named(id.slot, id.sequence).is_some() {
+        if let Some(rule) = table.store.named(id.slot, id.sequence) {
+            let flags = u16::from(rule.flags);
             let extra = table.store.extra_mut(id.slot);
-            extra.packets += packets;
-            extra.bytes += bytes;
+            extra.packets += counted(flags & flow_flags::NO_PKT_COUNTS, packets).unwrap_or(0);
+            extra.bytes += counted(flags & flow_flags::NO_BYT_COUNTS, bytes).unwrap_or(0);
             extra.used = extra.used.max(used);
         }
     }
@@ -202,6 +203,8 @@ impl Rules {
     ) -> FlowStats<'a> {
         let extra = self.table(id).and_then(|table| table.store.extra(rule));
         let (idle_timeout, hard_timeout) = self.timeouts(extra.map_or(NONE, |e| e.timer));
+        let flags = u16::from(rule.flags) & KEPT_FLAGS;
+        let (packets, bytes) = extra.map_or((0, 0), |extra| (extra.packets, extra.bytes));
         FlowStats {
             table: id,
             priority: rule.priority,
@@ -214,9 +217,9 @@ impl Rules {
             idle_timeout,
             hard_timeout,
             importance: rule.importance,
-            flags: u16::from(rule.flags) & KEPT_FLAGS,
-            packets: Some(extra.map_or(0, |extra| extra.packets)),
-            bytes: Some(extra.map_or(0, |extra| extra.bytes)),
+            flags,
+            packets: counted(flags & flow_flags::NO_PKT_COUNTS, packets),
+            bytes: counted(flags & flow_flags::NO_BYT_COUNTS, bytes),
         }
     }
 
@@ -336,4 +339,9 @@ const fn rule_id(table: TableId, slot: u32, rule: &Rule) -> RuleId {
         slot,
         sequence: rule.sequence,
     }
+}
+
+/// A count, unless a flag says that it is not kept.
+pub(super) fn counted(forbidden: u16, count: u64) -> Option<u64> {
+    (forbidden == 0).then_some(count)
 }
