@@ -15,7 +15,7 @@ from ofctl.address import Address
 from ovsflow.errors import DecodeError, HostError, OvsflowError
 from ovsflow.openflow import codec
 from ovsflow.openflow.codec import Received
-from ovsflow.openflow.constants import VERSION_NAMES, Version
+from ovsflow.openflow.constants import VERSION_NAMES, MessageType, Version
 from ovsflow.openflow.failure import ErrorMessage
 from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.handshake import BarrierRequest, EchoReply, EchoRequest, Hello
@@ -23,7 +23,10 @@ from ovsflow.openflow.multipart import StatsReply, StatsRequest
 from ovsflow.openflow.wire import Body
 
 SPOKEN = (Version.OF10, Version.OF13, Version.OF14, Version.OF15)
-_READ_BYTES = 65536
+_READ_BYTES = 1 << 18
+
+PART_BYTES, PART_FLAGS = 16, 11
+"""A multipart reply of OpenFlow 1.3 and later: where its flags end, and its body begins."""
 
 # How many messages may be on their way before the client asks whether all went well.
 _WINDOW = 512
@@ -129,10 +132,9 @@ class Connection:
         """Waits for the next message; ECHO requests are answered on the way."""
         while True:
             message = codec.decode(self.read())
-            if isinstance(message.body, EchoRequest):
-                self.write(codec.encode(EchoReply(message.body.data), self.version, message.xid))
-            else:
+            if not isinstance(message.body, EchoRequest):
                 return message
+            self.write(codec.encode(EchoReply(message.body.data), self.version, message.xid))
 
     def read(self) -> bytes:
         """Waits for the next message, as bytes."""
@@ -158,11 +160,16 @@ class Connection:
     def _answer(self, xid: int, request: Body) -> Received:
         while True:
             message = self.receive()
-            if message.xid != xid:
-                continue
-            if isinstance(message.body, ErrorMessage):
-                raise SwitchRefusedError(message.body, self.version, xid, request)
-            return message
+            self._aside(message, xid, request)
+            if message.xid == xid:
+                return message
+
+    def _aside(self, message: Received, xid: int, request: Body) -> None:
+        """Answers an ECHO; raises for the error that answers a request."""
+        if isinstance(message.body, EchoRequest):
+            self.write(codec.encode(EchoReply(message.body.data), self.version, message.xid))
+        elif isinstance(message.body, ErrorMessage) and message.xid == xid:
+            raise SwitchRefusedError(message.body, self.version, xid, request)
 
     def parts(self, request: StatsRequest) -> Iterator[Received]:
         """Sends a multipart request; yields each part of the reply as it comes."""
@@ -173,6 +180,19 @@ class Connection:
             body = message.body
             more = isinstance(body, StatsReply) and body.more
             yield message
+
+    def byte_parts(self, request: StatsRequest) -> Iterator[bytes]:
+        """As `parts`, in bytes: for replies that are too long to be made into objects."""
+        xid = self.send(request)
+        more = True
+        while more:
+            data = self.read()
+            _, kind, known = codec.header_of(data)
+            if kind == MessageType.MULTIPART_REPLY and known == xid and len(data) >= PART_BYTES:
+                more = bool(data[PART_FLAGS] & 1)
+                yield data
+            else:
+                self._aside(codec.decode(data), xid, request)
 
     def collect(self, request: StatsRequest, kind: type[B]) -> list[B]:
         """Sends a multipart request; returns the parts of the reply, which must be of one kind."""

@@ -10,8 +10,9 @@ from ofctl import jsonform
 from ofctl.commands.bundles import apply_together
 from ofctl.commands.command import Command, with_session
 from ofctl.commands.switch import show_parts
-from ofctl.connection import SwitchRefusedError
+from ofctl.connection import PART_BYTES, PART_FLAGS, SwitchRefusedError
 from ofctl.errors import CommandError
+from ofctl.printing.message import heading
 from ofctl.session import Session
 from ovsflow.openflow.codec import Received
 from ovsflow.openflow.constants import ALL_TABLES, FlowModCommand, Version
@@ -21,6 +22,7 @@ from ovsflow.openflow.flow_stats import AggregateRequest, FlowStatsReply, FlowSt
 from ovsflow.openflow.flow_stats_entry import FlowStats
 from ovsflow.openflow.multipart import StatsRequest
 from ovsflow.openflow.nicira import FlowModTableId
+from ovsflow.openflow.text.flow_dump import FlowDump
 from ovsflow.openflow.text.flow_text import FlowFilter
 from ovsflow.openflow.text.keys import field_value
 from ovsflow.openflow.text.names import Names
@@ -67,7 +69,7 @@ def send_flows(session: Session, flows: Iterable[FlowMod], *, progress: bool = F
         session.needs(Version.OF14, "--bundle")
         apply_together(session, list(flows))
         return
-    with _progress(progress) as tell:
+    with _progress(progress, "sent") as tell:
         piece: list[FlowMod] = []
         sent = 0
         for flow in flows:
@@ -91,9 +93,9 @@ def prepare(session: Session, flows: Sequence[FlowMod]) -> Sequence[FlowMod]:
 
 
 @contextmanager
-def _progress(wanted: bool) -> Iterator["_Progress"]:
-    """Tells on the terminal how many flows are sent, once that takes over a second."""
-    progress = _Progress(wanted and sys.stderr.isatty())
+def _progress(wanted: bool, done: str) -> Iterator["_Progress"]:
+    """Tells on the terminal how many flows are `done`, once that takes over a second."""
+    progress = _Progress(wanted and sys.stderr.isatty(), done)
     try:
         yield progress
     finally:
@@ -103,17 +105,18 @@ def _progress(wanted: bool) -> Iterator["_Progress"]:
 class _Progress:
     """A line on the terminal that counts."""
 
-    def __init__(self, wanted: bool) -> None:
+    def __init__(self, wanted: bool, done: str) -> None:
         self.wanted = wanted
+        self.done = done
         self.start = time.monotonic()
         self.shown = False
 
-    def __call__(self, sent: int) -> None:
+    def __call__(self, count: int) -> None:
         """Shows the count."""
         took = time.monotonic() - self.start
         if self.wanted and took > _PATIENCE:
             self.shown = True
-            sys.stderr.write(f"\r{sent} flows sent, {sent / took:.0f} a second")
+            sys.stderr.write(f"\r{count} flows {self.done}, {count / took:.0f} a second")
             sys.stderr.flush()
 
     def end(self) -> None:
@@ -163,7 +166,11 @@ def flow_filter(session: Session, text: str) -> FlowFilter:
 
 def flow_parts(session: Session, wanted: FlowFilter) -> Iterator[Received]:
     """Asks for flows; OpenFlow 1.0 in Nicira's form, which tells all, if the switch has it."""
-    request = FlowStatsRequest(
+    yield from _nicira_first(session, _flow_request(session, wanted))
+
+
+def _flow_request(session: Session, wanted: FlowFilter) -> FlowStatsRequest:
+    return FlowStatsRequest(
         wanted.match,
         wanted.table_id,
         wanted.out_port,
@@ -172,7 +179,6 @@ def flow_parts(session: Session, wanted: FlowFilter) -> Iterator[Received]:
         wanted.cookie_mask,
         nicira=session.version == Version.OF10,
     )
-    yield from _nicira_first(session, request)
 
 
 def _nicira_first(
@@ -206,6 +212,8 @@ def _dump_flows(session: Session, arguments: Sequence[str]) -> None:
         flows = _sorted(session, flows_of(session, wanted))
         forms = [jsonform.plain(flow, session.version, names) for flow in flows]
         sys.stdout.write(jsonform.dump(list(forms)))
+    elif not settings.sort and not settings.color and session.version >= Version.OF13:
+        _dump_bytes(session, wanted)
     elif settings.sort or not settings.stats or settings.shows_names:
         # As a list for people or scripts: without the heading of each part of the reply.
         printer = session.printer()
@@ -218,6 +226,25 @@ def _dump_flows(session: Session, arguments: Sequence[str]) -> None:
             print(f" {text}")
     else:
         session.show(flow_parts(session, wanted))
+
+
+def _dump_bytes(session: Session, wanted: FlowFilter) -> None:
+    """The same without an object for each flow: a million are no rarity."""
+    settings = session.settings
+    dump = FlowDump(session.version, session.printer().names, settings.stats)
+    plain = settings.stats and not settings.shows_names
+    count = 0
+    # Where the flows themselves run down the terminal, they are progress enough.
+    with _progress(not sys.stdout.isatty(), "read") as tell:
+        for data in session.connection.byte_parts(_flow_request(session, wanted)):
+            lines = [f" {line}\n" for line in dump.lines(data[PART_BYTES:])]
+            if plain:
+                part = FlowStatsReply(more=bool(data[PART_FLAGS] & 1))
+                message = Received(session.version, int.from_bytes(data[4:8], "big"), part)
+                lines.insert(0, f"{heading(message)}\n")
+            sys.stdout.write("".join(lines))
+            count += len(lines)
+            tell(count)
 
 
 def _sorted(session: Session, flows: Iterable[FlowStats]) -> Iterable[FlowStats]:

@@ -29,8 +29,8 @@ from ovsflow.openflow.wire import BAD_REQUEST_LEN, Reader, pack, padding, record
 
 _FLOW10_HEAD = struct.Struct("!HBx")
 _FLOW10 = struct.Struct("!IIHHH6xQQQ")
-_FLOW = struct.Struct("!HBxIIHHHHH2xQQQ")
-_FLOW15 = struct.Struct("!H2xBxHHHHHQ")
+FLOW = struct.Struct("!HBxIIHHHHH2xQQQ")
+FLOW15 = struct.Struct("!H2xBxHHHHHQ")
 _NICIRA_FLOW = struct.Struct("!HBxIIHHHHHHQQQ")
 _UNKNOWN = 0xFFFFFFFFFFFFFFFF
 _OLDEST_AGE = 0xFFFF
@@ -84,9 +84,9 @@ def encode_flow(flow: FlowStats, version: int) -> bytes:
     match = encode_match(flow.match, version)
     instructions = encode_instructions(flow.instructions, version)
     numbers = pack(
-        _FLOW,
+        FLOW,
         "flow",
-        _FLOW.size + len(match) + len(instructions),
+        FLOW.size + len(match) + len(instructions),
         flow.table_id,
         flow.duration_sec,
         flow.duration_nsec,
@@ -131,9 +131,9 @@ def _encode15(flow: FlowStats) -> bytes:
     rest = encode_match(flow.match, Version.OF15) + encode_counters(counters)
     rest += encode_instructions(flow.instructions, Version.OF15)
     numbers = pack(
-        _FLOW15,
+        FLOW15,
         "flow",
-        _FLOW15.size + len(rest),
+        FLOW15.size + len(rest),
         flow.table_id,
         flow.priority,
         flow.idle_timeout,
@@ -173,7 +173,8 @@ def _count(number: int | None) -> int:
     return _UNKNOWN if number is None else number
 
 
-def _told(number: int) -> int | None:
+def told(number: int) -> int | None:
+    """A counter; all ones say that it is not kept."""
     return None if number == _UNKNOWN else number
 
 
@@ -204,14 +205,14 @@ def _decode10(reader: Reader, version: int) -> FlowStats:
         nsec,
         idle,
         hard,
-        packet_count=_told(packets),
-        byte_count=_told(octets),
+        packet_count=told(packets),
+        byte_count=told(octets),
     )
 
 
 def _decode13(reader: Reader, version: int) -> FlowStats:
     _, table, sec, nsec, priority, idle, hard, flags, importance, cookie, packets, octets = (
-        reader.read(_FLOW)
+        reader.read(FLOW)
     )
     match = decode_match(reader, strict=False)
     return FlowStats(
@@ -226,13 +227,13 @@ def _decode13(reader: Reader, version: int) -> FlowStats:
         hard,
         flags=flags,
         importance=importance if version >= Version.OF14 else 0,
-        packet_count=_told(packets),
-        byte_count=_told(octets),
+        packet_count=told(packets),
+        byte_count=told(octets),
     )
 
 
 def _decode15(reader: Reader, version: int) -> FlowStats:
-    _, table, priority, idle, hard, flags, importance, cookie = reader.read(_FLOW15)
+    _, table, priority, idle, hard, flags, importance, cookie = reader.read(FLOW15)
     match = decode_match(reader, strict=False)
     counters = decode_counters(reader)
     sec, nsec = counters.duration or (0, 0)
@@ -289,6 +290,6 @@ def _decode_nicira(reader: Reader) -> FlowStats:
         hard,
         idle_age - 1 if idle_age else None,
         hard_age - 1 if hard_age else None,
-        packet_count=_told(packets),
-        byte_count=_told(octets),
+        packet_count=told(packets),
+        byte_count=told(octets),
     )

@@ -18,10 +18,13 @@ from pathlib import Path
 from ofctl.address import find
 from ofctl.connection import Connection
 from ovsflow.openflow import codec
-from ovsflow.openflow.constants import Version
+from ovsflow.openflow.constants import FlowFlag, Version
 from ovsflow.openflow.error_names import ErrorNumber, name_of
 from ovsflow.openflow.failure import ErrorMessage
+from ovsflow.openflow.flow_mod import FlowMod
 from ovsflow.openflow.handshake import BarrierReply, BarrierRequest
+from ovsflow.openflow.match import Match
+from ovsflow.openflow.text.keys import canonical
 from tests.ofctl.compare import Tally
 from tests.ofctl.open_vswitch import open_vswitch
 from tests.ofctl.oracle import run
@@ -34,11 +37,6 @@ _STEADY = re.compile(r"duration=[0-9.]+s, |idle_age=\d+, |hard_age=\d+, ")
 # ICMP fields of packets that have no ICMP header.
 _NOT_OFFERED = re.compile(
     r"\bct[(_]|\bnat\(|\bsample\(|meter=(controller|slowpath)|icmp.*nw_frag=later.*icmp(v6)?_"
-)
-
-# What is no part of the match.
-_NOT_MATCHED = re.compile(
-    r"[, ]?actions=.*|(cookie|idle_timeout|hard_timeout|importance)=\w+,|\w+_(rem|overlap|counts),"
 )
 
 
@@ -83,18 +81,23 @@ def _ovsflow(directory: Path) -> Iterator[Path]:
         process.wait(_PATIENCE)
 
 
-def _offered(pairs: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-    """Leaves out what ours is known to refuse.
+def _offered(version: int, pairs: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Leaves out what ours is known to do otherwise.
 
     With check_overlap it also refuses a flow that is there already, as the specification has it;
-    Open vSwitch replaces it.
+    Open vSwitch replaces it.  A flow in the place of another takes its cookie, also the largest.
     """
-    seen: set[str] = set()
+    seen: set[tuple[int, int, Match]] = set()
     for line, message in pairs:
-        same = _NOT_MATCHED.sub("", line)
-        if not _NOT_OFFERED.search(line) and not (same in seen and "check_overlap" in line):
+        body = codec.decode(message).body
+        if isinstance(body, FlowMod):
+            place = (body.table_id % 255, body.priority, canonical(body.match, version))
+            odd = body.flags & FlowFlag.CHECK_OVERLAP or body.cookie == 0xFFFFFFFFFFFFFFFF
+            if odd and place in seen:
+                continue
+            seen.add(place)
+        if not _NOT_OFFERED.search(line):
             yield line, message
-        seen.add(same)
 
 
 def verdicts(target: str, version: int, messages: Sequence[bytes]) -> list[str]:
@@ -158,7 +161,7 @@ def compare_live(
     for target in (where.ours, where.theirs):
         done = run(version, clear, target)
         assert done.returncode == 0, done.stderr
-    kept = list(_offered(zip(lines, messages, strict=True)))
+    kept = list(_offered(version, zip(lines, messages, strict=True)))
     whole = [*setup, *(message for _, message in kept)]
     ours, theirs = (verdicts(target, version, whole) for target in (where.ours, where.theirs))
     for (line, _), one, other in zip(kept, ours[len(setup) :], theirs[len(setup) :], strict=True):

@@ -5,6 +5,7 @@ layout of the printed lines.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ovsflow.openflow.constants import (
     ALL_TABLES,
@@ -328,6 +329,24 @@ def duration(seconds: int, nanoseconds: int) -> str:
     return f"{seconds}.{nanoseconds:09d}".rstrip("0") + "s"
 
 
+class FlowNumbers(NamedTuple):
+    """The numbers of a flow in a dump; attributes as `FlowStats`'s."""
+
+    table_id: int
+    priority: int
+    cookie: int
+    duration_sec: int
+    duration_nsec: int
+    idle_timeout: int
+    hard_timeout: int
+    flags: int
+    importance: int
+    packet_count: int | None
+    byte_count: int | None
+    idle_age: int | None = None
+    hard_age: int | None = None
+
+
 def flow_stats_words(
     flow: FlowStats,
     version: int,
@@ -336,6 +355,16 @@ def flow_stats_words(
     stats: bool = True,
 ) -> str:
     """One flow as `dump-flows` prints it, without the leading blank."""
+    numbers = FlowNumbers(*(getattr(flow, name) for name in FlowNumbers._fields))
+    match = match_words(flow.match, flow.priority, names, paint)
+    actions = instruction_words(flow.instructions, ActionRenderer(version, names, paint))
+    return stats_words(numbers, match, actions, names, paint, stats)
+
+
+def stats_words(
+    flow: FlowNumbers, match: str, actions: str, names: Names, paint: Paint, stats: bool
+) -> str:
+    """The same from what its match (with the priority) and its actions read as."""
     words = []
     if stats or flow.cookie:
         words.append(f"{paint.param('cookie=')}0x{flow.cookie:x}, ")
@@ -345,20 +374,20 @@ def flow_stats_words(
     if stats or flow.table_id or flow.table_id in names.tables:
         words.append(f"{paint.special('table=')}{render_table(flow.table_id, names)}, ")
     if stats:
-        for label, count in (("n_packets", flow.packet_count), ("n_bytes", flow.byte_count)):
-            words.append(f"{paint.param(label + '=')}{'?' if count is None else count}, ")
-    for name in _TIMEOUTS:
-        if getattr(flow, name):
-            words.append(f"{paint.param(name + '=')}{getattr(flow, name)}, ")
-    words.append(flow_flag_words(flow.flags, paint))
+        for label, count in (("n_packets=", flow.packet_count), ("n_bytes=", flow.byte_count)):
+            words.append(f"{paint.param(label)}{'?' if count is None else count}, ")
+    if flow.idle_timeout:
+        words.append(f"{paint.param('idle_timeout=')}{flow.idle_timeout}, ")
+    if flow.hard_timeout:
+        words.append(f"{paint.param('hard_timeout=')}{flow.hard_timeout}, ")
+    if flow.flags:
+        words.append(flow_flag_words(flow.flags, paint))
     if flow.importance:
         words.append(f"{paint.param('importance=')}{flow.importance}, ")
     if stats and flow.idle_age is not None:
         words.append(f"{paint.param('idle_age=')}{flow.idle_age}, ")
     if stats and flow.hard_age is not None and flow.hard_age != flow.duration_sec:
         words.append(f"{paint.param('hard_age=')}{flow.hard_age}, ")
-    match = match_words(flow.match, flow.priority, names, paint)
     if match:
         words.append(f"{match} ")
-    actions = instruction_words(flow.instructions, ActionRenderer(version, names, paint))
     return "".join(words) + paint.actions("actions=") + actions
