@@ -185,7 +185,7 @@ fn frame(conversation: u32) -> Box<[u8]> {
 /// The same in VXLAN, in one of 16 networks.
 fn outer_frame(conversation: u32) -> Box<[u8]> {
     let inner = frame(conversation);
-    let mut udp = vec![0; 16];
+    let mut udp = [0; 16];
     udp[..2].copy_from_slice(&(49_152 + (conversation * 7 % 16_384) as u16).to_be_bytes());
     udp[2..4].copy_from_slice(&4789_u16.to_be_bytes());
     udp[4..6].copy_from_slice(&(16 + inner.len() as u16).to_be_bytes());

@@ -48,16 +48,46 @@ pub const NONE: u32 = u32::MAX;
 #[repr(align(64))]
 #[derive(Clone, Debug)]
 struct Set {
-    /// Upper bits of the keys' hashes; 0 for an empty way.
-    signatures: [u16; WAYS],
+    /// Upper bits of the keys' hashes, four of 16 bits in each word; 0 for an empty way.
+    signatures: [u64; WAYS / LANES],
     entries: [u32; WAYS],
 }
 
+/// Signatures in a word.
+const LANES: usize = 4;
+
 impl Set {
     const EMPTY: Self = Self {
-        signatures: [0; WAYS],
+        signatures: [0; WAYS / LANES],
         entries: [NONE; WAYS],
     };
+
+    /// The first entry with a signature that is not 0; [`NONE`] if there is none.
+    #[inline]
+    fn find(&self, signature: u16) -> u32 {
+        const ONES: u64 = 0x0001_0001_0001_0001;
+        let wanted = u64::from(signature) * ONES;
+        for (word, entries) in self.signatures.iter().zip(self.entries.chunks_exact(LANES)) {
+            let differs = word ^ wanted;
+            // The top bit of the first lane that is zero, and perhaps of some behind it.
+            let same = differs.wrapping_sub(ONES) & !differs & (ONES << 15);
+            if let Some(&entry) = entries.get(same.trailing_zeros() as usize / 16) {
+                return entry;
+            }
+        }
+        NONE
+    }
+
+    fn signature(&self, way: usize) -> u16 {
+        (self.signatures[way / LANES] >> (way % LANES * 16)) as u16
+    }
+
+    fn put(&mut self, way: usize, signature: u16, entry: u32) {
+        let shift = way % LANES * 16;
+        let word = &mut self.signatures[way / LANES];
+        *word = *word & !(0xffff << shift) | u64::from(signature) << shift;
+        self.entries[way] = entry;
+    }
 }
 
 /// A kind of packet, what to do with it, and what it has counted: one line of memory.
@@ -250,8 +280,8 @@ impl Cache {
     pub fn probe(&self, key: &CompactKey, generation: u64) -> Probe {
         let set = &self.sets[self.set_of(key.hash)];
         let wanted = signature(key.hash);
-        for (&signature, &index) in set.signatures.iter().zip(&set.entries) {
-            if signature == wanted {
+        for (way, &index) in set.entries.iter().enumerate() {
+            if set.signature(way) == wanted {
                 match self.check(index, &key.words, generation) {
                     Probe::Miss => {}
                     found => return found,
@@ -264,14 +294,7 @@ impl Cache {
     /// The entry that a key of this hash most likely has; [`NONE`] if it has none.
     #[inline]
     pub fn candidate(&self, hash: u64) -> u32 {
-        let set = &self.sets[self.set_of(hash)];
-        let wanted = signature(hash);
-        let mut alike = 0_u32;
-        for (way, &signature) in set.signatures.iter().enumerate() {
-            alike |= u32::from(signature == wanted) << way;
-        }
-        let way = alike.trailing_zeros() as usize;
-        set.entries.get(way).copied().unwrap_or(NONE)
+        self.sets[self.set_of(hash)].find(signature(hash))
     }
 
     /// Whether an entry's key is the one that starts with `words`.  [`Probe::Miss`] for [`NONE`]; else
@@ -334,8 +357,7 @@ impl Cache {
                 (way, index)
             }
         };
-        self.sets[set].signatures[way] = signature(key.hash);
-        self.sets[set].entries[way] = index;
+        self.sets[set].put(way, signature(key.hash), index);
         index
     }
 
@@ -357,8 +379,7 @@ impl Cache {
             let place = self.set_of(hash);
             let set = &mut self.sets[place];
             if let Some(way) = set.entries.iter().position(|&entry| entry == NONE) {
-                set.signatures[way] = signature(hash);
-                set.entries[way] = index;
+                set.put(way, signature(hash), index);
             }
         }
         true

@@ -118,6 +118,16 @@ pub fn execute_batch<S: Sink>(actions: &[DpAction], packets: &mut Batch, sink: &
     }
 }
 
+/// Reads what running a list will need first; the number means nothing.
+#[inline]
+pub fn touch(actions: &[DpAction]) -> u64 {
+    match actions {
+        [DpAction::OutputTunnel { port, tunnel }] => u64::from(port.0) ^ tunnel.id,
+        [DpAction::Output(port)] => u64::from(port.0),
+        _ => 0,
+    }
+}
+
 /// Carries out `rewrites`; `Err` tells which one this packet cannot pass in the common way.  That
 /// one has changed nothing yet.
 #[inline]

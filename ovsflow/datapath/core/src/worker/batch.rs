@@ -1,5 +1,6 @@
 //! The journey of one batch: look up, group by translation, run.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::{MAX_RECIRCULATIONS, Worker};
@@ -10,8 +11,12 @@ use crate::flow::extract::{Depth, Fragments, MIN_FRAME, extract};
 use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
 use crate::packet::{Batch, Packet};
 use crate::table::Dependence;
-use crate::translate::{self, SparseMask, Translation};
+use crate::time::Now;
+use crate::translate::{self, Credit, SparseMask, Translation};
 use crate::worker::shared::State;
+
+/// Groups that are run without a look ahead.
+const FEW_GROUPS: usize = 4;
 
 /// The hash of a frame shorter than an Ethernet header.
 const RUNT: u64 = 0;
@@ -21,11 +26,16 @@ const NOTHING: FlowMask = FlowMask {
     words: [0; KEY_WORDS],
 };
 
-/// Packets of one batch that share a translation.
+/// Packets of one batch that share a list of actions: those of one entry, and those of others
+/// that came right behind and have the very same list.
 #[derive(Debug, Default)]
 struct Group {
     entry: u32,
+    /// Packets and bytes of this entry.
+    own: u64,
     bytes: u64,
+    /// Where the list lies.
+    list: usize,
     packets: Batch,
 }
 
@@ -39,19 +49,22 @@ pub(super) struct Groups {
 impl Groups {
     /// Opens a group for `entry`; returns its number.
     #[inline]
-    fn open(&mut self, entry: u32) -> u32 {
+    fn open(&mut self, entry: u32, list: usize) -> u32 {
         if self.open == self.groups.len() {
             self.groups.push(Group::default());
         }
-        self.groups[self.open].entry = entry;
+        let group = &mut self.groups[self.open];
+        (group.entry, group.list) = (entry, list);
+        (group.own, group.bytes) = (0, 0);
         self.open += 1;
         self.open as u32 - 1
     }
 
     /// Opens a group of `entry` that has all of `packets`, and leaves the batch empty.
     fn open_with(&mut self, entry: u32, packets: &mut Batch) -> u32 {
-        let number = self.open(entry);
+        let number = self.open(entry, 0);
         let group = &mut self.groups[number as usize];
+        group.own = packets.len() as u64;
         group.bytes = packets.iter().map(|packet| packet.len() as u64).sum();
         std::mem::swap(&mut group.packets, packets);
         number
@@ -60,8 +73,16 @@ impl Groups {
     #[inline]
     fn add(&mut self, group: u32, packet: Box<Packet>) {
         let group = &mut self.groups[group as usize];
+        group.own += 1;
         group.bytes += packet.len() as u64;
         group.packets.push(packet);
+    }
+
+    /// The youngest group, if it has this list.
+    #[inline]
+    fn last_with(&mut self, list: usize) -> Option<&mut Group> {
+        let last = self.open.checked_sub(1)?;
+        self.groups.get_mut(last).filter(|group| group.list == list)
     }
 }
 
@@ -129,6 +150,35 @@ fn same_metadata(batch: &Batch) -> bool {
     })
 }
 
+/// Translations made of late: packets that the same rules match mostly get equal ones, which then
+/// need memory once.
+#[derive(Debug, Default)]
+pub(super) struct Memo(Vec<Option<Arc<Translation>>>);
+
+/// Translations remembered.
+const MEMO: usize = 256;
+
+impl Memo {
+    /// The translation, or an equal one that is there already.
+    fn share(&mut self, translation: Translation) -> Arc<Translation> {
+        if self.0.is_empty() {
+            self.0.resize(MEMO, None);
+        }
+        let mut hasher = DefaultHasher::new();
+        for credit in &translation.credits {
+            if let Credit::Rule(rule) = credit {
+                rule.hash(&mut hasher);
+            }
+        }
+        let place = hasher.finish();
+        let slot = &mut self.0[place as usize % MEMO];
+        match slot {
+            Some(known) if **known == translation => known.clone(),
+            _ => slot.insert(Arc::new(translation)).clone(),
+        }
+    }
+}
+
 impl Worker {
     /// Takes all packets of `batch` on their journey, up to the ports' queues.
     pub(super) fn process(&mut self, batch: &mut Batch) {
@@ -187,7 +237,13 @@ impl Worker {
                 match self.cache.check(candidate, words, self.generation) {
                     Probe::Hit(entry) if hash != RUNT => {
                         self.cache.counters.hits += 1;
-                        add_to_group(&mut self.cache, &mut self.groups, entry, packet);
+                        add_to_group(
+                            &mut self.cache,
+                            &mut self.groups,
+                            entry,
+                            packet,
+                            self.outlet.now,
+                        );
                     }
                     Probe::Stale(entry) if hash != RUNT => self.stale.push((entry, packet)),
                     _ => self.missed.push(packet),
@@ -231,7 +287,13 @@ impl Worker {
             if is_proved {
                 self.cache.entry_mut(index).generation = self.generation;
                 self.cache.counters.stale += 1;
-                add_to_group(&mut self.cache, &mut self.groups, index, packet);
+                add_to_group(
+                    &mut self.cache,
+                    &mut self.groups,
+                    index,
+                    packet,
+                    self.outlet.now,
+                );
             } else {
                 self.missed.push(packet);
             }
@@ -255,7 +317,13 @@ impl Worker {
                 continue;
             }
             let entry = self.entry_for_key(&state);
-            add_to_group(&mut self.cache, &mut self.groups, entry, packet);
+            add_to_group(
+                &mut self.cache,
+                &mut self.groups,
+                entry,
+                packet,
+                self.outlet.now,
+            );
         }
         self.missed = missed;
     }
@@ -321,7 +389,7 @@ impl Worker {
     }
 
     fn due_if_effective(&mut self, translation: Translation) -> Arc<Translation> {
-        let translation = Arc::new(translation);
+        let translation = self.memo.share(translation);
         if !translation.effects.is_empty() {
             self.due.push(translation.clone());
         }
@@ -330,11 +398,18 @@ impl Worker {
 
     /// Counts each group and runs it through its translation's list.
     pub(super) fn run_groups(&mut self) {
-        for group in &mut self.groups.groups[..self.groups.open] {
-            let (entry, packets) = (group.entry, group.packets.len() as u64);
+        let groups = &mut self.groups.groups[..self.groups.open];
+        if groups.len() > FEW_GROUPS {
+            // What all groups need is on its way before the first one waits for it.
+            let lists = groups
+                .iter()
+                .map(|group| execute::touch(&self.cache.entry(group.entry).actions));
+            std::hint::black_box(lists.fold(0, |all, one| all ^ one));
+        }
+        for group in groups {
+            let entry = group.entry;
             self.cache
-                .count(entry, packets, group.bytes, self.outlet.now);
-            group.bytes = 0;
+                .count(entry, group.own, group.bytes, self.outlet.now);
             let entry = self.cache.entry_mut(entry);
             entry.group = NONE;
             execute::execute_batch(&entry.actions, &mut group.packets, &mut self.outlet);
@@ -363,7 +438,13 @@ impl Worker {
                 }
                 self.key.set(slot::RECIRC_ID, u128::from(id));
                 let entry = self.entry_for_key(&state);
-                add_to_group(&mut self.cache, &mut self.groups, entry, packet);
+                add_to_group(
+                    &mut self.cache,
+                    &mut self.groups,
+                    entry,
+                    packet,
+                    self.outlet.now,
+                );
             }
             drop(state);
             self.run_groups();
@@ -402,12 +483,18 @@ fn still_holds(state: &State, entry: &Entry, key: &FlowKey) -> bool {
         .may_affect(entry.generation, &dependence, visited)
 }
 
-/// Adds a packet to the group of its entry.
+/// Adds a packet to the group of its entry, or of its list.
 #[inline]
-fn add_to_group(cache: &mut Cache, groups: &mut Groups, entry: u32, packet: Box<Packet>) {
+fn add_to_group(cache: &mut Cache, groups: &mut Groups, entry: u32, packet: Box<Packet>, now: Now) {
     let slot = cache.entry_mut(entry);
     if slot.group == NONE {
-        slot.group = groups.open(entry);
+        let list = slot.actions.as_ptr() as usize;
+        if let Some(group) = groups.last_with(list) {
+            let bytes = packet.len() as u64;
+            group.packets.push(packet);
+            return cache.count(entry, 1, bytes, now);
+        }
+        slot.group = groups.open(entry, list);
     }
     groups.add(slot.group, packet);
 }

@@ -31,7 +31,7 @@ pub use events::{Event, EventBody, PacketForController};
 pub use shared::{Shared, State, Writing};
 pub use thread::{Thread, spawn};
 
-use batch::{Groups, LookUp};
+use batch::{Groups, LookUp, Memo};
 use outlet::Outlet;
 
 use crate::cache::{Cache, CacheCounters, Spent};
@@ -88,6 +88,7 @@ pub struct Worker {
     /// Packets whose cache entries are to be proved anew.
     stale: Vec<(u32, Box<Packet>)>,
     look_up: LookUp,
+    memo: Memo,
     key: FlowKey,
     fragments: Fragments,
     /// The generation that `fragments`, the meters and the cache's layout go by.
@@ -115,6 +116,7 @@ impl Worker {
             missed: Batch::with_capacity(BATCH_SIZE),
             stale: Vec::with_capacity(BATCH_SIZE),
             look_up: LookUp::default(),
+            memo: Memo::default(),
             key: FlowKey::default(),
             fragments: Fragments::default(),
             generation: 0,
