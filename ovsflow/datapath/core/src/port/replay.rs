@@ -75,9 +75,6 @@ impl Cursor {
         }
         let (mut bytes, mut loaded) = (0, &mut batch[first..]);
         while !loaded.is_empty() {
-            if repeat && self.next == frames.lengths.len() {
-                *self = Self::default();
-            }
             // Up to the end of the set, or of the batch.
             let lengths = &frames.lengths[self.next..];
             let (now, later) = loaded.split_at_mut(lengths.len().min(loaded.len()));
@@ -91,12 +88,15 @@ impl Cursor {
             self.next += now.len();
             self.block = frames.blocks.len() - blocks.len();
             loaded = later;
+            if repeat && self.next == frames.lengths.len() {
+                *self = Self::default();
+            }
         }
         counters.rx_packets += count as u64;
         counters.rx_bytes += bytes;
     }
 
-    /// Whether all frames have been taken.
+    /// Whether all frames have been taken, never to come again.
     pub(super) fn is_at_end(&self, frames: &Frames) -> bool {
         self.next >= frames.lengths.len()
     }

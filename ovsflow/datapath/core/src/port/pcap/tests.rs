@@ -125,6 +125,10 @@ fn test_a_file_arrives_once_in_a_loop_or_at_a_rate() {
         (first.len(), &first[..4], more),
         (64, &[1, 2, 3, 1][..], true)
     );
+    // The third batch ends with the last frame of the file.
+    for _ in 0..4 {
+        assert_eq!(arrivals(&mut repeated, Now(0)).0.len(), 64);
+    }
 
     let options = format!("file={},loop=true,rate=10", file.text());
     let mut paced = open_with("pcap", 1, "p", &options).unwrap();
