@@ -7,6 +7,7 @@ stderr, with a mark under the column where the typed text stops making sense.
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 
 from ovsflow.cli import client
@@ -61,7 +62,20 @@ def _dispatch(args: argparse.Namespace) -> int:
         return 0
     if args.command == "trace":
         return _print(args, "trace", client.ask(path, "trace", flow=args.flow, frame=args.frame))
+    if args.command == "stats" and args.cycles:
+        return _stages(args)
     return _print(args, args.command, client.ask(path, args.command))
+
+
+def _stages(args: argparse.Namespace) -> int:
+    """Has the workers measure their stages for a while."""
+    path = client.find(args.bridge)
+    client.ask(path, "stages", measure=True)
+    try:
+        time.sleep(max(0.0, args.seconds))
+    finally:
+        answer = client.ask(path, "stages", measure=False)
+    return _print(args, "stages", answer)
 
 
 def _port(args: argparse.Namespace) -> int:

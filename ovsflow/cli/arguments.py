@@ -92,6 +92,15 @@ def parser() -> argparse.ArgumentParser:
         command = _add(commands, name, text)
         command.add_argument("bridge", nargs="?", help="the switch; the only one if left out")
         _add_json(command)
+        if name == "stats":
+            command.add_argument(
+                "--cycles",
+                action="store_true",
+                help="measure instead, for a while, what each stage of a packet's journey takes",
+            )
+            command.add_argument(
+                "--seconds", type=float, default=1.0, help="how long to measure (1)"
+            )
     command = _add(commands, "list", "the switches that run here")
     _add_json(command)
     _add_port(commands)

@@ -105,6 +105,18 @@ def stats(console: Console, answer: Answer) -> None:
         console.print("no packet was dropped")
 
 
+def stages(console: Console, answer: Answer) -> None:
+    """Nanoseconds of each stage for each packet, of each worker."""
+    names = [name for name in answer[0] if name.endswith("_ns")] if answer else []
+    rows = []
+    for number, worker in enumerate(answer):
+        packets = worker["packets"]
+        each = [worker[name] / packets if packets else 0.0 for name in names]
+        rows.append([number, packets, *(f"{ns:.1f}" for ns in each), f"{sum(each):.1f}"])
+    titles = ("worker", "packets", *(name.removesuffix("_ns") for name in names), "sum")
+    console.print(_table("Nanoseconds per packet", titles, rows))
+
+
 def _pairs(values: Mapping[str, Any]) -> list[tuple[str, object]]:
     return [(key.replace("_", " "), value) for key, value in values.items()]
 

@@ -325,7 +325,8 @@ class Datapath:
         (a second, 0 for no limit), `packet_in_burst`, `mac_aging` (seconds),
         `invalid_ttl_to_controller`, `controllers_connected`, `compat` (spec, ovs), `table_limit`,
         `cache_entries`, `flow_monitors` (whether to tell `flow_added`
-        and its kin).
+        and its kin), `stage_times` (whether to measure what each stage of a worker takes; setting
+        it begins anew).
 
         Raises `ValueError` with the setting's name when it is unknown or its value illegal.
         """

@@ -156,6 +156,15 @@ def _stats(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
     return statistics(plane)
 
 
+def _stages(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
+    """Switches the measuring of stages on or off; answers with what was measured."""
+    measuring = arguments.get("measure")
+    if not isinstance(measuring, bool):
+        raise UsageError("'measure' must be true or false")
+    plane.datapath.configure({"stage_times": measuring})
+    return [worker["stages"] for worker in json.loads(plane.datapath.statistics())["workers"]]
+
+
 def _trace(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
     frame = arguments.get("frame")
     if frame is not None and not isinstance(frame, str):
@@ -193,6 +202,7 @@ _COMMANDS: Final[dict[str, Callable[[ControlPlane, Mapping[str, object]], object
     "port-add": _port_add,
     "port-del": _port_del,
     "stats": _stats,
+    "stages": _stages,
     "trace": _trace,
     "macs": _macs,
     "log": _log,

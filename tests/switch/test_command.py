@@ -110,6 +110,15 @@ def test_stats_trace_macs_list_and_log_work(switch: Running) -> None:
         assert done.stdout
 
 
+def test_stages_are_measured_while_asked_for(switch: Running) -> None:
+    measured = switch.json("stats", "br0", "--cycles", "--seconds", "0")
+    assert isinstance(measured, list)
+    stages = ("receive", "extract", "lookup", "translate", "execute", "send")
+    assert [set(worker) for worker in measured] == [{"packets", *(f"{s}_ns" for s in stages)}]
+    told = switch.ovsflow("stats", "--cycles", "--seconds", "0").stdout
+    assert all(stage in told for stage in stages)
+
+
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [

@@ -48,6 +48,11 @@ impl Datapath {
                 let mut state = self.shared.write();
                 state.change_settings(|settings| settings.invalid_ttl_to_controller = on);
             }
+            Change::StageTimes(on) => {
+                for cell in &self.cells {
+                    cell.visit().time_stages(on);
+                }
+            }
             Change::CacheEntries(entries) => {
                 for (index, cell) in self.cells.iter().enumerate() {
                     let seed = entries as u64 ^ index as u64 ^ self.datapath_id;
@@ -71,6 +76,7 @@ enum Change {
     TableLimit(u32),
     Monitored(bool),
     CacheEntries(usize),
+    StageTimes(bool),
 }
 
 fn parse(name: &str, value: &Setting) -> Result<Change, Refusal> {
@@ -115,6 +121,7 @@ fn parse(name: &str, value: &Setting) -> Result<Change, Refusal> {
             Setting::Number(number) => *number > 0,
             _ => flag()?,
         }),
+        "stage_times" => Change::StageTimes(flag()?),
         "flow_monitors" => Change::Monitored(flag()?),
         _ => return Err(Refusal::Usage(format!("unknown setting {name}"))),
     })

@@ -5,7 +5,7 @@ use super::json::Json;
 use crate::error::{DropCounters, DropReason};
 use crate::openflow::action::TableId;
 use crate::table::TABLES;
-use crate::worker::WorkerNumbers;
+use crate::worker::{Stage, Stages, WorkerNumbers};
 
 impl Datapath {
     /// Numbers of caches, drops, tables and workers as JSON.
@@ -66,7 +66,17 @@ fn worker(numbers: &WorkerNumbers) -> Json {
         ("batches", numbers.batches.into()),
         ("packets", numbers.packets.into()),
         ("drops", counted(&numbers.drops)),
+        ("stages", stages(&numbers.stages)),
     ])
+}
+
+/// Nanoseconds of each stage, and the packets that they are of.
+fn stages(stages: &Stages) -> Json {
+    let times = Stage::ALL.iter();
+    let times =
+        times.map(|&(stage, name)| (format!("{name}_ns"), Json::from(stages.nanoseconds(stage))));
+    let packets = ("packets".to_owned(), Json::from(stages.packets()));
+    Json::Object(std::iter::once(packets).chain(times).collect())
 }
 
 /// Reasons with a count.

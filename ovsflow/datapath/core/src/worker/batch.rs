@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::{MAX_RECIRCULATIONS, Worker};
+use super::{MAX_RECIRCULATIONS, Stage, Worker};
 use crate::cache::{Cache, CompactKey, Entry, Layout, NONE, Probe};
 use crate::error::DropReason;
 use crate::execute;
@@ -191,15 +191,17 @@ impl Worker {
             self.cache.shrink();
         }
         self.look_up(batch);
-        if !self.stale.is_empty() {
+        self.stages.end(Stage::LookUp);
+        if !self.stale.is_empty() || !self.missed.is_empty() {
             self.prove_stale();
-        }
-        if !self.missed.is_empty() {
             self.translate_missed();
+            self.stages.end(Stage::Translate);
         }
         self.run_groups();
+        self.stages.end(Stage::Execute);
         if !self.due.is_empty() {
             self.apply_effects();
+            self.stages.end(Stage::Translate);
         }
         self.recirculate();
     }
@@ -222,7 +224,9 @@ impl Worker {
         let layout = self.cache.layout();
         let len = layout.len();
         let fragments = self.fragments.on_extract();
-        if found.read(batch, layout, fragments, &mut self.key) {
+        let alike = found.read(batch, layout, fragments, &mut self.key);
+        self.stages.end(Stage::Extract);
+        if alike {
             self.look_up_one(&found, batch);
         } else {
             // Each loop waits for memory once, not once a packet.
@@ -273,6 +277,9 @@ impl Worker {
     /// Groups the packets whose entries no change since they were proved can have touched, and
     /// sets the others aside.  All that such a change looked at is in the entries' own keys.
     fn prove_stale(&mut self) {
+        if self.stale.is_empty() {
+            return;
+        }
         let shared = self.shared.clone();
         let state = shared.read();
         let mut stale = std::mem::take(&mut self.stale);
@@ -303,6 +310,9 @@ impl Worker {
 
     /// Finds out what to do with the packets that were set aside, under one read lock.
     fn translate_missed(&mut self) {
+        if self.missed.is_empty() {
+            return;
+        }
         let shared = self.shared.clone();
         let state = shared.read();
         let mut missed = std::mem::take(&mut self.missed);

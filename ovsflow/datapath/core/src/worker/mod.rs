@@ -20,6 +20,7 @@ mod events;
 mod limit;
 mod outlet;
 mod shared;
+mod stages;
 mod thread;
 
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ pub use cell::Cell;
 pub use effects::tell;
 pub use events::{Event, EventBody, PacketForController};
 pub use shared::{Shared, State, Writing};
+pub use stages::{Stage, Stages};
 pub use thread::{Thread, spawn};
 
 use batch::{Groups, LookUp, Memo};
@@ -71,6 +73,7 @@ pub struct WorkerNumbers {
     pub cache_entries: usize,
     pub cache_words: usize,
     pub drops: DropCounters,
+    pub stages: Stages,
 }
 
 /// One worker.
@@ -99,6 +102,7 @@ pub struct Worker {
     due: Vec<Arc<Translation>>,
     batches: u64,
     packets: u64,
+    stages: Stages,
 }
 
 impl Worker {
@@ -124,6 +128,7 @@ impl Worker {
             due: Vec::new(),
             batches: 0,
             packets: 0,
+            stages: Stages::default(),
         }
     }
 
@@ -132,6 +137,11 @@ impl Worker {
         self.cache.collect(|spent| self.spent.push(spent));
         self.cache = Cache::new(entries, seed);
         self.generation = 0;
+    }
+
+    /// Measures, from now on, what each stage takes, or ceases to.
+    pub fn time_stages(&mut self, on: bool) {
+        self.stages.switch(on);
     }
 
     /// Starts to receive from a port.
@@ -160,6 +170,7 @@ impl Worker {
         let mut moved = 0;
         let mut place = 0;
         self.outlet.now = now;
+        self.stages.begin();
         while let Some(port) = self.receivers.get_mut(place) {
             place += 1;
             let mut batch = std::mem::take(&mut self.batch);
@@ -172,12 +183,19 @@ impl Worker {
                 self.lose_receiver(place, &error);
             }
             moved += batch.len();
-            if !batch.is_empty() {
+            if batch.is_empty() {
+                self.stages.begin();
+            } else {
+                self.stages.count(batch.len());
+                self.stages.end(Stage::Receive);
                 self.process(&mut batch);
             }
             self.batch = batch;
         }
         self.outlet.flush();
+        if moved > 0 {
+            self.stages.end(Stage::Send);
+        }
         moved
     }
 
@@ -236,6 +254,7 @@ impl Worker {
             cache_entries: self.cache.len(),
             cache_words: self.cache.layout().len(),
             drops: self.outlet.drops.clone(),
+            stages: self.stages.clone(),
         }
     }
 
