@@ -5,11 +5,11 @@ sentence and exit status 1.
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from ofctl.address import find
-from ofctl.connection import Connection
+from ofctl.connection import Connection, SwitchRefusedError
 from ofctl.errors import CommandError, parse_sentence, refused_sentence
 from ofctl.printing.message import MessagePrinter
 from ofctl.settings import Settings
@@ -106,7 +106,13 @@ class Session:
 
     def change(self, bodies: Iterable[Body]) -> None:
         """Sends messages that have no reply; an error ends the command with a sentence."""
-        errors = self.connection.tell(bodies)
+        self._raise(self.connection.tell(bodies))
+
+    def change_bytes(self, messages: Sequence[bytes]) -> None:
+        """As `change`, for messages in bytes."""
+        self._raise(self.connection.tell_bytes(messages))
+
+    def _raise(self, errors: Sequence[SwitchRefusedError]) -> None:
         if errors:
             sentences = [refused_sentence(self.target, error) for error in errors]
             raise CommandError("\n".join(sentences))
