@@ -80,6 +80,8 @@ _BAD_SUBTYPE: Final = 4
 _EPERM: Final = 5
 _BAD_LEN: Final = 6
 
+#: Properties of PORT_MOD: Ethernet, optical, and experimenters', which change nothing here.
+_PORT_PROPERTIES: Final = (0, 1, 0xFFFF)
 #: What a role request says that names no short id.
 _NO_SHORT_ID: Final = 0xFFFF
 #: Header, experimenter and its type.
@@ -250,7 +252,14 @@ def _port_mod(session: "Session", body: Body, xid: int, data: bytes) -> None:
 
 
 def _port_to_change(session: "Session", body: PortMod) -> Port:
-    """The port that a PORT_MOD is about; raises PORT_MOD_FAILED if it names none."""
+    """The port that a PORT_MOD is about.
+
+    Raises:
+        DecodeError: PORT_MOD_FAILED if it names none, BAD_PROPERTY for an unknown property.
+    """
+    for item in body.properties:
+        if item.kind not in _PORT_PROPERTIES:
+            raise DecodeError(f"port property {item.kind}", ErrorType.BAD_PROPERTY, 0)
     ports = session.bridge.datapath.ports()
     port = next((each for each in ports if each.number == body.port), None)
     if port is None:

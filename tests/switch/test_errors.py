@@ -219,7 +219,18 @@ ROWS: dict[str, tuple[bytes, tuple[int, int]]] = {
     ),
     "goto down and an action without its header": (
         flow(table=3, instructions=struct.pack("!HHB3x", 1, 8, 1) + apply(action(18, bytes(4)))),
+        (3, 2),
+    ),
+    "goto down and a field without its header": (
+        flow(
+            table=3,
+            instructions=struct.pack("!HHB3x", 1, 8, 1) + apply(set_field(oxm(12, bytes(4)))),
+        ),
         (2, 10),
+    ),
+    "table features of no length": (
+        raw(4, 18, struct.pack("!HH4x", 12, 0) + bytes(64)),
+        (13, 3),
     ),
     # Requests.
     "unknown message": (raw(4, 99), (1, 1)),
@@ -249,7 +260,10 @@ ROWS: dict[str, tuple[bytes, tuple[int, int]]] = {
     ),
     "queues of no port": (raw(4, 18, struct.pack("!HH4xII", 5, 0, 99, ANY)), (9, 0)),
     "role of no kind": (raw(4, 24, struct.pack("!I4xQ", 9, 1)), (11, 2)),
-    "table features that change": (raw(4, 18, struct.pack("!HH4x", 12, 0) + bytes(64)), (13, 5)),
+    "table features that change": (
+        raw(4, 18, struct.pack("!HH4xHB61x", 12, 0, 64, 0)),
+        (13, 5),
+    ),
     # Groups.
     "group reserved": (group(0xFFFFFF01, bucket(output(1))), (6, 1)),
     "weight on all": (group(2, bucket(output(1), weight=3)), (6, 1)),

@@ -36,8 +36,8 @@ pub fn flow_mod(flow_mod: &FlowMod, version: Version, context: &Context) -> OfRe
     }
     let all = &flow_mod.instructions;
     conjunctions(all)?;
+    let mut walk = Walk::new(&flow_mod.matching);
     if version != Version::Of10 {
-        let mut walk = Walk::new(&flow_mod.matching);
         for action in &all.apply {
             walk.step(action, Place::List)?;
         }
@@ -56,7 +56,7 @@ pub fn flow_mod(flow_mod: &FlowMod, version: Version, context: &Context) -> OfRe
             return Err(error::BAD_GOTO_TABLE);
         }
     }
-    Ok(())
+    walk.finish()
 }
 
 /// Checks a packet-out's actions against the packet, whose headers are all known.
@@ -69,9 +69,11 @@ pub fn packet_out(actions: &[Action], version: Version, key: &FlowKey) -> OfResu
         mask: FlowMask {
             words: [u64::MAX; KEY_WORDS],
         },
+        lacks_header: false,
     };
     let mut steps = actions.iter();
-    steps.try_for_each(|action| walk.step(action, Place::List))
+    steps.try_for_each(|action| walk.step(action, Place::List))?;
+    walk.finish()
 }
 
 /// A conjunction stands with nothing but conjunctions and notes.
@@ -105,6 +107,8 @@ enum Place {
 struct Walk {
     value: FlowKey,
     mask: FlowMask,
+    /// An action worked on a header that is not proved to be there: told after all other faults.
+    lacks_header: bool,
 }
 
 impl Walk {
@@ -112,17 +116,23 @@ impl Walk {
         Self {
             value: matching.value.clone(),
             mask: matching.mask.clone(),
+            lacks_header: false,
+        }
+    }
+
+    const fn finish(&self) -> OfResult<()> {
+        if self.lacks_header {
+            Err(error::MATCH_INCONSISTENT)
+        } else {
+            Ok(())
         }
     }
 
     /// Checks one action, then notes what it does to the packet.
     fn step(&mut self, action: &Action, place: Place) -> OfResult<()> {
-        let needs = |this: &Self, needs: Prerequisite| {
-            if place == Place::Set || needs.holds(&this.value, &this.mask) {
-                Ok(())
-            } else {
-                Err(error::MATCH_INCONSISTENT)
-            }
+        let needs = |this: &mut Self, needs: Prerequisite| {
+            let met = place == Place::Set || needs.holds(&this.value, &this.mask);
+            this.lacks_header |= !met;
         };
         match action {
             Action::SetField(write) => self.write(write.field, write.value, write.mask)?,
@@ -138,7 +148,7 @@ impl Walk {
             Action::StackPush(bits) | Action::StackPop(bits) => self.reads(bits.field)?,
             Action::OutputField { source, .. } => self.reads(source.field)?,
             Action::PopVlan => {
-                needs(self, Prerequisite::Vlan)?;
+                needs(self, Prerequisite::Vlan);
                 self.value.set(slot::VLAN_TCI, 0);
             }
             Action::PushVlan(_) | Action::SetVlanVid(_) | Action::SetVlanPcp(_) => {
@@ -147,7 +157,7 @@ impl Walk {
             }
             Action::PushMpls(eth_type) => self.hide(*eth_type),
             Action::PopMpls(eth_type) => {
-                needs(self, Prerequisite::Mpls)?;
+                needs(self, Prerequisite::Mpls);
                 self.hide(*eth_type);
             }
             Action::PushPbb(eth_type) => {
@@ -155,16 +165,17 @@ impl Walk {
                 self.value.set(slot::VLAN_TCI, 0);
             }
             Action::PopPbb => {
-                needs(self, Prerequisite::Pbb)?;
+                needs(self, Prerequisite::Pbb);
                 self.hide(0);
             }
-            Action::SetMplsTtl(_) | Action::DecMplsTtl => needs(self, Prerequisite::Mpls)?,
-            Action::SetNwTtl(_) | Action::DecNwTtl { .. } => needs(self, Prerequisite::Ip)?,
+            Action::SetMplsTtl(_) | Action::DecMplsTtl => needs(self, Prerequisite::Mpls),
+            Action::SetNwTtl(_) | Action::DecNwTtl { .. } => needs(self, Prerequisite::Ip),
             Action::Clone(actions) => {
                 let mut inner = self.clone();
                 for action in actions {
                     inner.step(action, place)?;
                 }
+                self.lacks_header |= inner.lacks_header;
             }
             Action::Learn(learn) => self.learn(learn)?,
             _ => {}

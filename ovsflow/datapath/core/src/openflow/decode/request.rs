@@ -5,7 +5,7 @@ use super::{Context, body, standard_match};
 use crate::error::OfResult;
 use crate::flow::field::port_from_16;
 use crate::openflow::action::{GroupId, MeterId, TableId};
-use crate::openflow::codec::Reader;
+use crate::openflow::codec::{Pieces, Reader};
 use crate::openflow::tell::FlowFilter;
 use crate::openflow::{Version, error};
 use crate::packet::PortNo;
@@ -71,7 +71,11 @@ pub fn query(version: Version, message: &[u8], _context: &Context) -> OfResult<Q
         10 => Query::MeterConfig(meter(&mut r)?),
         11 => Query::MeterFeatures,
         12 => {
-            let changes = !r.take(r.rest().len())?.is_empty();
+            let features = r.take(r.rest().len())?;
+            for piece in Pieces::new(features, measure_features, error::BAD_PROPERTY_LEN) {
+                piece?;
+            }
+            let changes = !features.is_empty();
             Query::TableFeatures { changes }
         }
         14 if version >= Version::Of14 => Query::TableDesc,
@@ -84,6 +88,13 @@ pub fn query(version: Version, message: &[u8], _context: &Context) -> OfResult<Q
     };
     r.finish()?;
     Ok(query)
+}
+
+/// One ofp_table_features: at least its fixed part.
+fn measure_features(bytes: &[u8]) -> Option<(usize, usize)> {
+    const FIXED: usize = 64;
+    let len = usize::from(u16::from_be_bytes(*bytes.first_chunk()?));
+    (len >= FIXED && len % 8 == 0).then_some((len, len))
 }
 
 fn group(number: u32, r: &mut Reader<'_>) -> OfResult<Option<GroupId>> {
