@@ -21,7 +21,7 @@ use crate::time::Now;
 
 /// learn flag: the learned flow reports its removal.
 const SEND_FLOW_REM: u16 = 1;
-/// learn flag: what was learned goes with the learning rule.
+/// learn flag: whether the flow was learned is written to a field.
 const WRITE_RESULT: u16 = 4;
 /// OFP_NO_BUFFER.
 const NO_BUFFER: u32 = 0xffff_ffff;
@@ -55,6 +55,12 @@ impl LearnedFlow {
     /// Whether the flow is in its table.
     pub fn is_known(&self, pipeline: &Pipeline) -> bool {
         self.rule(pipeline).is_some()
+    }
+
+    /// Whether [`find`](Self::find) has found a rule of this match.
+    fn is_found(&self) -> bool {
+        let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
+        rule.is_some()
     }
 
     /// Whether the limit allows one more flow.
@@ -132,9 +138,6 @@ impl<O: Observer> Walk<'_, O> {
                 hard: learn.fin_hard_timeout,
             });
         }
-        if let Some(result) = learn.result.filter(|_| learn.flags & WRITE_RESULT != 0) {
-            self.write(result, 1);
-        }
         let request = learned(learn, matching, actions);
         self.observer.learns(&request);
         let limit = learn.limit;
@@ -144,7 +147,23 @@ impl<O: Observer> Walk<'_, O> {
             limit,
             rule,
         };
+        if let Some(result) = learn.result.filter(|_| learn.flags & WRITE_RESULT != 0) {
+            let learns = self.will_learn(&flow);
+            self.write(result, u128::from(learns));
+        }
         self.effects.push(Effect::LearnFlow(Arc::new(flow)));
+    }
+
+    /// Whether a flow is there, or will be: the limit may forbid it.
+    fn will_learn(&mut self, flow: &LearnedFlow) -> bool {
+        if flow.limit == 0 {
+            return true;
+        }
+        // Any flow of the table counts, whatever packets it is for.
+        self.depend_on_all_flows(flow.request.table);
+        let pipeline = self.context.pipeline;
+        flow.find(pipeline);
+        flow.is_found() || flow.has_room(pipeline)
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Walk<'a, O> {
     pub(super) credits: Vec<Credit>,
     pub(super) effects: Vec<Effect>,
     pub(super) uses_fdb: bool,
+    /// Whether flows were counted that are not this packet's.
+    counts_flows: bool,
     /// The exit action ran: only the action set is left.
     pub(super) exit: bool,
     /// Why the whole translation failed.
@@ -113,6 +115,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             credits: Vec::new(),
             effects: Vec::new(),
             uses_fdb: false,
+            counts_flows: false,
             exit: false,
             failure: None,
             lost: None,
@@ -160,15 +163,26 @@ impl<'a, O: Observer> Walk<'a, O> {
             }
             None => self.emitter.finish(self.lost),
         };
+        let mut overwritten = self.provenance.ever_overwritten().clone();
+        if self.counts_flows {
+            // No bit of the packet shows that a change of the tables does not touch it.
+            overwritten.words.fill(u64::MAX);
+        }
         Translation {
             actions: actions.into(),
             mask: SparseMask::new(&self.provenance.mask()),
-            overwritten: SparseMask::new(self.provenance.ever_overwritten()),
+            overwritten: SparseMask::new(&overwritten),
             credits: self.credits.into(),
             effects: effects.into(),
             tables: self.tables,
             uses_fdb: self.uses_fdb,
         }
+    }
+
+    /// Notes that any change in `table` may change this walk's outcome.
+    pub(super) fn depend_on_all_flows(&mut self, table: TableId) {
+        self.tables.insert(table);
+        self.counts_flows = true;
     }
 
     /// Why the ingress port, or the handling of fragments, lets nothing in.
