@@ -70,11 +70,11 @@ def _dispatch(args: argparse.Namespace) -> int:
 def _stages(args: argparse.Namespace) -> int:
     """Has the workers measure their stages for a while."""
     path = client.find(args.bridge)
-    client.ask(path, "stages", measure=True)
+    client.ask(path, "stages", measure="on")
     try:
         time.sleep(max(0.0, args.seconds))
     finally:
-        answer = client.ask(path, "stages", measure=False)
+        answer = client.ask(path, "stages", measure="off")
     return _print(args, "stages", answer)
 
 

@@ -158,10 +158,10 @@ def _stats(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
 
 def _stages(plane: ControlPlane, arguments: Mapping[str, object]) -> object:
     """Switches the measuring of stages on or off; answers with what was measured."""
-    measuring = arguments.get("measure")
-    if not isinstance(measuring, bool):
-        raise UsageError("'measure' must be true or false")
-    plane.datapath.configure({"stage_times": measuring})
+    measure = _text(arguments, "measure")
+    if measure not in ("on", "off"):
+        raise UsageError(f"'measure' is neither 'on' nor 'off': '{measure}'")
+    plane.datapath.configure({"stage_times": measure == "on"})
     return [worker["stages"] for worker in json.loads(plane.datapath.statistics())["workers"]]
 
 
