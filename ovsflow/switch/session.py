@@ -24,6 +24,7 @@ from ovsflow.openflow.constants import (
     ErrorType,
     MessageType,
     MonitorEvent,
+    MonitorFlag,
     PortReason,
     Role,
     RoleReason,
@@ -44,7 +45,8 @@ from ovsflow.switch.forwarding import forward, messages_of
 from ovsflow.switch.handlers import BUNDLED, handle
 from ovsflow.switch.intake import BrokenStreamError, Intake, Piece
 from ovsflow.switch.interest import Interest, Subject
-from ovsflow.switch.monitors import Monitors
+from ovsflow.switch.left_out import MAX_FLOWS, UPDATES_HIGH, LeftOut, paused
+from ovsflow.switch.monitors import Monitors, flow_update
 
 #: Messages that change tables or send packets: the datapath takes them as they are.
 TABLE_CHANGES: Final = (
@@ -112,6 +114,7 @@ class Session:
         self.bundles = Bundles()
         self._singly = 0
         self.monitors = Monitors(as_ovs=bridge.as_ovs)
+        self._left_out: LeftOut | None = None
         self.miss_send_len = 0 if service else 128
         self.packet_in_format = "standard"
         self.controller_id = 0
@@ -176,6 +179,10 @@ class Session:
 
     def take_output(self) -> bytes:
         """What is to be sent now."""
+        if self._left_out is not None and not self.congested:
+            left_out, self._left_out = self._left_out, None
+            for body in left_out.tell(self.version):
+                self._output += codec.encode(body, self.version, 0)
         output = bytes(self._output)
         self._output.clear()
         return output
@@ -285,8 +292,20 @@ class Session:
         """Sends a flow monitor's update, if a monitor wants it."""
         cause = (self.cause or 0) if own else None
         update = self.monitors.update(change, flow, reason=reason, cause=cause)
-        if update is not None and self.open:
+        if update is None or not self.open:
+            return
+        if self._left_out is None and self.congested and self.waiting > UPDATES_HIGH:
+            self.send(paused(self.version))
+            self._left_out = LeftOut()
+        if self._left_out is None:
             self.send(FlowMonitorReply((update,)))
+            return
+        if update.event == MonitorEvent.ABBREV:
+            # By then its transaction id would say nothing to the peer.
+            update = flow_update(change, flow, reason=reason, flags=MonitorFlag.INSTRUCTIONS)
+        self._left_out.add(flow, update)
+        if len(self._left_out) > MAX_FLOWS:
+            self.end("the peer does not read its flow updates")
 
     # -- Inside --------------------------------------------------------------------------------
 

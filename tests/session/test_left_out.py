@@ -1,0 +1,84 @@
+"""A peer that does not read its flow updates is told what is different when it reads again."""
+
+import pytest
+
+from ovsflow.openflow.constants import MonitorEvent, MonitorFlag
+from ovsflow.openflow.flow_stats import FlowStats
+from ovsflow.openflow.match import Match
+from ovsflow.openflow.monitor import FlowMonitor, FlowMonitorReply, FlowMonitorRequest
+from ovsflow.openflow.nicira import FlowMonitorPaused, FlowMonitorResumed
+from ovsflow.openflow.wire import Body
+from ovsflow.switch import left_out, session
+from tests.session.fake import FakeDatapath, Peer, bridge_of
+
+ADDED, REMOVED, MODIFIED = MonitorEvent.ADDED, MonitorEvent.REMOVED, MonitorEvent.MODIFIED
+PAUSED, RESUMED = MonitorEvent.PAUSED, MonitorEvent.RESUMED
+ALL = MonitorFlag.ADD | MonitorFlag.REMOVED | MonitorFlag.MODIFY | MonitorFlag.INSTRUCTIONS
+
+
+@pytest.fixture(params=[1, 4, 5, 6])
+def peer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Peer:
+    monkeypatch.setattr(session, "UPDATES_HIGH", 0)
+    peer = Peer(bridge_of(FakeDatapath()), request.param)
+    peer.ask(FlowMonitorRequest((FlowMonitor(1, ALL),)))
+    peer.session.congested = True
+    return peer
+
+
+def change(peer: Peer, event: MonitorEvent, priority: int, cookie: int = 0) -> None:
+    flow = FlowStats(priority=priority, match=Match.of(in_port=1), cookie=cookie)
+    peer.session.tell_change(event, flow, 0, own=False)
+
+
+def told(bodies: list[Body]) -> list[tuple[MonitorEvent, int, int]]:
+    found: list[tuple[MonitorEvent, int, int]] = []
+    for body in bodies:
+        if isinstance(body, FlowMonitorPaused | FlowMonitorResumed):
+            found.append((PAUSED if isinstance(body, FlowMonitorPaused) else RESUMED, 0, 0))
+        if isinstance(body, FlowMonitorReply):
+            found += [(MonitorEvent(u.event), u.priority, u.cookie) for u in body.updates]
+    short = (PAUSED, RESUMED)
+    return [(event, 0, 0) if event in short else (event, *rest) for event, *rest in found]
+
+
+#: What happens to one flow while nothing is told, and what is told of it in the end.
+CHANGES: dict[tuple[MonitorEvent, ...], list[MonitorEvent]] = {
+    (ADDED,): [ADDED],
+    (MODIFIED,): [MODIFIED],
+    (REMOVED,): [REMOVED],
+    (ADDED, MODIFIED): [ADDED],
+    (ADDED, REMOVED): [],
+    (ADDED, MODIFIED, REMOVED): [],
+    (MODIFIED, MODIFIED): [MODIFIED],
+    (MODIFIED, REMOVED): [REMOVED],
+    (REMOVED, ADDED): [REMOVED, ADDED],
+    (REMOVED, ADDED, MODIFIED): [REMOVED, ADDED],
+    (REMOVED, ADDED, REMOVED): [REMOVED],
+}
+
+
+@pytest.mark.parametrize("events", list(CHANGES))
+def test_what_is_different_in_the_end_is_told(peer: Peer, events: tuple[MonitorEvent, ...]) -> None:
+    change(peer, ADDED, 1)
+    change(peer, ADDED, 2)
+    for cookie, event in enumerate(events):
+        change(peer, event, 3, cookie)
+    peer.session.congested = False
+    last = len(events) - 1
+    found = told(peer.bodies())
+    assert found[:3] == [(ADDED, 1, 0), (PAUSED, 0, 0), (ADDED, 2, 0)]
+    assert found[-1] == (RESUMED, 0, 0)
+    assert [event for event, _, _ in found[3:-1]] == CHANGES[events]
+    if len(found) > 4:
+        assert found[-2][1] == 3
+        assert found[-2][2] in (last, 0)
+    change(peer, MODIFIED, 2)
+    assert told(peer.bodies()) == [(MODIFIED, 2, 0)]
+
+
+def test_how_much_is_kept_is_limited(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_FLOWS", 10)
+    for priority in range(20):
+        change(peer, ADDED, priority)
+    assert peer.session.ended == "the peer does not read its flow updates"
+    assert left_out.MAX_FLOWS > 10
