@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use event::PacketInFormat;
 pub use view::{MacRow, PortChange, PortNumbers, PortView, Setting};
 
-use crate::packet::PortNo;
+use crate::packet::{Packet, PortNo};
 use crate::port::MemoryPort;
 use crate::time::Now;
 use crate::worker::{self, Cell, Shared, Thread, Worker, tell};
@@ -98,16 +98,28 @@ impl Datapath {
 
     /// Lets a frame arrive at a port, as if its device had received it.
     pub fn execute(&self, port: PortNo, frame: &[u8], now: Now) -> Result<(), Refusal> {
-        let worker = match self.records().get(&port) {
-            Some(record) => record.worker,
+        let (worker, wire) = match self.records().get(&port) {
+            Some(record) => (record.worker, record.memory.clone()),
             None => return Err(Refusal::NoSuchPort(port)),
         };
         self.shared.saw(now);
         let mut worker = self.cell(worker).visit();
+        if let Some(wire) = wire.filter(|_| self.is_tunnel(port)) {
+            // What arrives is a datagram; the packet is inside.  A full wire loses it.
+            let _ = wire.inject(Box::new(Packet::from_frame(frame)));
+            worker.poll(now);
+            return Ok(());
+        }
         let mut packet = worker.buffer();
         packet.set_frame(frame);
         worker.inject(port, packet, now);
         Ok(())
+    }
+
+    fn is_tunnel(&self, port: PortNo) -> bool {
+        let state = self.shared.read();
+        let known = state.pipeline.ports().port(port);
+        known.is_some_and(|port| port.kind == "vxlan")
     }
 
     /// Without workers: moves what is waiting at all ports; returns the number of packets.

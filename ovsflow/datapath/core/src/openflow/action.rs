@@ -15,6 +15,11 @@ pub struct GroupId(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MeterId(pub u32);
 
+impl MeterId {
+    /// OFPM_CONTROLLER: limits all that goes to controllers, and no flow can name it.
+    pub const CONTROLLER: Self = Self(0xffff_fffe);
+}
+
 /// Number of a flow table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableId(pub u8);

@@ -93,7 +93,8 @@ impl Pipeline {
         {
             return Err(BAD_GOTO_TABLE);
         }
-        let is_missing = |meter: &MeterId| !self.meters.contains_key(meter);
+        let is_missing =
+            |meter: &MeterId| *meter == MeterId::CONTROLLER || !self.meters.contains_key(meter);
         if instructions.meter.as_ref().is_some_and(is_missing) {
             return Err(INVALID_METER);
         }
@@ -113,7 +114,8 @@ impl Pipeline {
         &self,
         walk: impl FnOnce(&mut dyn FnMut(&Action) -> bool) -> bool,
     ) -> OfResult<()> {
-        let is_missing = |meter: &MeterId| !self.meters.contains_key(meter);
+        let is_missing =
+            |meter: &MeterId| *meter == MeterId::CONTROLLER || !self.meters.contains_key(meter);
         let mut refused = None;
         walk(&mut |action| {
             refused = if uses::group_of(action).is_some_and(|group| !self.groups.contains(group)) {

@@ -197,9 +197,8 @@ impl Sink for Outlet {
             self.drops.add(DropReason::ControllerLimit, 1);
             return;
         }
-        if let Some(meter) = out.meter
-            && self.meter(meter, packet) == MeterVerdict::Drop
-        {
+        let meter = out.meter.unwrap_or(MeterId::CONTROLLER);
+        if self.meter(meter, packet) == MeterVerdict::Drop {
             self.drops.add(DropReason::Meter, 1);
             return;
         }

@@ -32,8 +32,8 @@ pub fn meter_mod(version: Version, message: &[u8], _context: &Context) -> OfResu
     let flags = r.u16()?;
     let meter = MeterId(r.u32()?);
     let deletes = command == MeterModCommand::Delete;
-    let ordinary = (1..=MAX_METER).contains(&meter.0);
-    if !(ordinary || deletes && meter.0 == ALL_METERS) {
+    let one = (1..=MAX_METER).contains(&meter.0) || meter == MeterId::CONTROLLER;
+    if !(one || deletes && meter.0 == ALL_METERS) {
         return Err(error::INVALID_METER);
     }
     let mut bands = Vec::new();

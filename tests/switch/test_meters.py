@@ -1,0 +1,112 @@
+"""Meters by what they let pass, what they count, and what goes with them."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ovsflow import Switch
+from ovsflow.errors import RefusedError
+from ovsflow.openflow.codec import decode, encode
+from ovsflow.openflow.constants import MeterModCommand
+from ovsflow.openflow.meter_stats import MeterStats, MeterStatsReply, MeterStatsRequest
+from ovsflow.openflow.text.parse import parse_meter
+from tests.switch.samples import FRAMES, summed
+from tests.switch.wire import apply
+
+SECOND = 1_000_000_000
+UDP = summed(FRAMES["udp"])
+
+
+@pytest.fixture
+def switch() -> Iterator[Switch]:
+    with Switch(ports=["a=1:memory", "b=2:memory"], workers=0) as switch:
+        yield switch
+
+
+def meter(
+    switch: Switch, text: str, command: MeterModCommand = MeterModCommand.ADD
+) -> tuple[int, int] | None:
+    """Changes a meter; the error, if it is refused."""
+    message = encode(parse_meter(text, command), 4, 1)
+    return apply(switch.plane.datapath, 4, message)
+
+
+def stats(switch: Switch) -> MeterStats:
+    (found,) = [
+        each
+        for reply in switch.query(MeterStatsRequest())
+        if isinstance(reply, MeterStatsReply)
+        for each in reply.meters
+    ]
+    return found
+
+
+def passed(switch: Switch, count: int, now: int, frame: bytes = UDP) -> list[bytes]:
+    for _ in range(count):
+        switch.plane.datapath.execute(1, frame, now)
+    return switch.plane.datapath.receive(2)
+
+
+def test_a_burst_passes_and_the_rest_waits_for_the_rate(switch: Switch) -> None:
+    assert meter(switch, "meter=1,pktps,burst,stats,band=type=drop,rate=10,burst_size=5") is None
+    switch.add_flow("actions=meter:1,output:2")
+    start = time.monotonic_ns()
+    assert len(passed(switch, 20, start)) == 5
+    assert len(passed(switch, 20, start + SECOND // 5)) == 2
+    assert len(passed(switch, 20, start + 10 * SECOND)) == 5
+    found = stats(switch)
+    assert (found.packet_in_count, found.byte_in_count, found.flow_count) == (60, 3600, 1)
+    assert found.bands == ((48, 48 * 60),)
+
+
+def test_a_remark_band_raises_the_drop_precedence(switch: Switch) -> None:
+    text = "meter=1,pktps,burst,band=type=dscp_remark,rate=1,burst_size=1,prec_level=1"
+    assert meter(switch, text) is None
+    switch.add_flow("ip,actions=meter:1,output:2")
+    af11 = summed(UDP[:15] + bytes([10 << 2 | 1]) + UDP[16:])
+    af12 = summed(UDP[:15] + bytes([12 << 2 | 1]) + UDP[16:])
+    assert passed(switch, 3, time.monotonic_ns(), af11) == [af11, af12, af12]
+
+
+def test_flows_go_with_their_meter(switch: Switch) -> None:
+    assert meter(switch, "meter=1,kbps,band=type=drop,rate=1000") is None
+    assert meter(switch, "meter=2,kbps,band=type=drop,rate=1000") is None
+    switch.add_flow("in_port=1,send_flow_rem,actions=meter:1,output:2")
+    switch.add_flow("in_port=2,actions=meter:2,output:1")
+    assert meter(switch, "meter=1", MeterModCommand.DELETE) is None
+    (left,) = switch.dump_flows()
+    assert left.match.value("in_port") == 2
+    removed = [e for e in switch.plane.datapath.events(64) if e.kind == "flow_removed"]
+    assert [event.reason for event in removed] == [4]
+    # OpenFlow 1.3 has no word for it: the flow was deleted.
+    assert decode(removed[0].encode(4)).body.reason == 2  # type: ignore[attr-defined]
+    assert decode(removed[0].encode(5)).body.reason == 4  # type: ignore[attr-defined]
+    with pytest.raises(RefusedError):
+        switch.add_flow("actions=meter:1,output:2")
+
+
+def test_a_modified_meter_has_its_new_rate_at_once(switch: Switch) -> None:
+    assert meter(switch, "meter=1,pktps,burst,band=type=drop,rate=1,burst_size=1") is None
+    switch.add_flow("actions=meter:1,output:2")
+    now = time.monotonic_ns()
+    assert len(passed(switch, 10, now)) == 1
+    text = "meter=1,pktps,burst,band=type=drop,rate=100,burst_size=10"
+    assert meter(switch, text, MeterModCommand.MODIFY) is None
+    assert len(passed(switch, 20, now + SECOND)) == 10
+    assert len(switch.dump_flows()) == 1
+
+
+def test_the_controller_meter_limits_what_is_told(switch: Switch) -> None:
+    switch.plane.datapath.configure({"packet_in_rate": 0, "controllers_connected": True})
+    switch.add_flow("actions=controller")
+    text = "meter=controller,pktps,burst,band=type=drop,rate=10,burst_size=3"
+    assert meter(switch, text) is None
+    now = time.monotonic_ns()
+    passed(switch, 20, now)
+    told = [e for e in switch.plane.datapath.events(64) if e.kind == "packet_in"]
+    assert len(told) == 3
+    assert meter(switch, "meter=controller", MeterModCommand.DELETE) is None
+    passed(switch, 20, now)
+    told = [e for e in switch.plane.datapath.events(64) if e.kind == "packet_in"]
+    assert len(told) == 20
