@@ -9,6 +9,7 @@
 //! fill in says so in [`Packet::offload`], and a device that cannot take one gets it cut or
 //! filled in by its [`Sender`].
 
+mod bundle;
 mod fit;
 #[cfg(test)]
 mod lab;

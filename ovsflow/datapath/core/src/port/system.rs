@@ -11,6 +11,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
+use super::bundle::Bundles;
 use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
     OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
@@ -229,6 +230,7 @@ impl SenderFactory for PacketSenders {
         Ok(Box::new(PacketSender {
             socket: self.socket.clone(),
             mtu: self.mtu,
+            bundles: Bundles::default(),
         }))
     }
 }
@@ -237,11 +239,18 @@ struct PacketSender {
     socket: Arc<Socket>,
     /// Longest IP datagram when the port was opened, in bytes.
     mtu: usize,
+    bundles: Bundles,
 }
 
 impl PacketSender {
     /// Sends packets in order, all that the kernel can cut by itself.
-    fn send_all(&self, packets: &[Box<Packet>], pool: &mut Pool, counters: &mut PortCounters) {
+    fn send_all(
+        &self,
+        packets: &[Box<Packet>],
+        bundles: &mut Bundles,
+        pool: &mut Pool,
+        counters: &mut PortCounters,
+    ) {
         let mut next = 0;
         while let Some(packet) = packets.get(next) {
             let sent = match self.send_some(&packets[next..]) {
@@ -253,9 +262,8 @@ impl PacketSender {
             };
             match sent {
                 Ok(sent) if sent > 0 => {
-                    for packet in &packets[next..next + sent] {
-                        counters.tx_packets += 1;
-                        counters.tx_bytes += packet.len() as u64;
+                    for (packet, at) in packets[next..].iter().zip(next..next + sent) {
+                        bundles.count_sent(at, packet, counters);
                     }
                     next += sent;
                 }
@@ -263,12 +271,13 @@ impl PacketSender {
                 Err(error) => {
                     let gso = packet.offload.gso.is_some();
                     if gso && error.raw_os_error() == Some(libc::EINVAL) {
+                        bundles.note_refused(next);
                         let mut pieces = Batch::new();
                         cut(packet, pool, &mut pieces, counters);
-                        self.send_all(&pieces, pool, counters);
+                        self.send_all(&pieces, &mut Bundles::default(), pool, counters);
                         pieces.drain(..).for_each(|piece| pool.give(piece));
                     } else {
-                        lose(refusal(&error), counters);
+                        (0..bundles.packets(next)).for_each(|_| lose(refusal(&error), counters));
                     }
                     next += 1;
                 }
@@ -308,7 +317,10 @@ impl Sender for PacketSender {
             shorten(packet, Room::Datagram(self.mtu));
         }
         cut_odd_shapes(packets, pool, counters);
-        self.send_all(packets, pool, counters);
+        let mut bundles = std::mem::take(&mut self.bundles);
+        bundles.make(packets, pool);
+        self.send_all(packets, &mut bundles, pool, counters);
+        self.bundles = bundles;
         packets.drain(..).for_each(|packet| pool.give(packet));
     }
 }

@@ -9,7 +9,8 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
-use super::fit::{cut_odd_shapes, lose, refusal};
+use super::bundle::Bundles;
+use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
     OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
 };
@@ -136,12 +137,14 @@ impl SenderFactory for TapSenders {
     fn sender(&self) -> io::Result<Box<dyn Sender>> {
         Ok(Box::new(TapSender {
             file: self.0.clone(),
+            bundles: Bundles::default(),
         }))
     }
 }
 
 struct TapSender {
     file: Arc<File>,
+    bundles: Bundles,
 }
 
 impl TapSender {
@@ -151,21 +154,52 @@ impl TapSender {
         (&*self.file).write_vectored(&slices).map(|_| ())
     }
 
-    fn write_and_count(&self, packet: &Packet, counters: &mut PortCounters) {
+    /// Writes a packet, or its segments if the kernel does not take the whole.
+    fn write_or_cut(
+        &self,
+        packet: &Packet,
+        pool: &mut Pool,
+        counters: &mut PortCounters,
+    ) -> Written {
         match self.write(packet) {
-            Ok(()) => {
-                counters.tx_packets += 1;
-                counters.tx_bytes += packet.len() as u64;
+            Ok(()) => Written::Whole,
+            Err(error) if packet.offload.gso.is_some() && is_einval(&error) => {
+                let mut pieces = Batch::new();
+                cut(packet, pool, &mut pieces, counters);
+                for piece in pieces.drain(..) {
+                    match self.write(&piece) {
+                        Ok(()) => {
+                            counters.tx_packets += 1;
+                            counters.tx_bytes += piece.len() as u64;
+                        }
+                        Err(error) => lose(reason(&error), counters),
+                    }
+                    pool.give(piece);
+                }
+                Written::InPieces
             }
-            Err(error) => {
-                // A TAP device that is down answers EIO.
-                let reason = match error.raw_os_error() {
-                    Some(libc::EIO) => DropReason::PortDown,
-                    _ => refusal(&error),
-                };
-                lose(reason, counters);
-            }
+            Err(error) => Written::Not(reason(&error)),
         }
+    }
+}
+
+/// What became of a packet.
+enum Written {
+    Whole,
+    /// Segment by segment; they are counted.
+    InPieces,
+    Not(DropReason),
+}
+
+fn is_einval(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINVAL)
+}
+
+/// Why the host refused a frame; a TAP device that is down answers EIO.
+fn reason(error: &io::Error) -> DropReason {
+    match error.raw_os_error() {
+        Some(libc::EIO) => DropReason::PortDown,
+        _ => refusal(error),
     }
 }
 
@@ -178,8 +212,15 @@ impl Sender for TapSender {
         counters: &mut PortCounters,
     ) {
         cut_odd_shapes(packets, pool, counters);
-        for packet in packets.drain(..) {
-            self.write_and_count(&packet, counters);
+        self.bundles.make(packets, pool);
+        for (index, packet) in packets.drain(..).enumerate() {
+            match self.write_or_cut(&packet, pool, counters) {
+                Written::Whole => self.bundles.count_sent(index, &packet, counters),
+                Written::InPieces => self.bundles.note_refused(index),
+                Written::Not(reason) => {
+                    (0..self.bundles.packets(index)).for_each(|_| lose(reason, counters));
+                }
+            }
             pool.give(packet);
         }
     }

@@ -360,6 +360,27 @@ pub fn coalesce(batch: &mut Batch, pool: &mut Pool) {
     }
 }
 
+/// Merges the first packets of a run into the first one's buffer, as long as each joins the train;
+/// returns how many packets that one stands for now.
+pub fn merge_run(packets: &mut [Box<Packet>]) -> usize {
+    let Some((first, rest)) = packets.split_first_mut() else {
+        return 0;
+    };
+    let car_of = |packet: &Packet| match packet.offload.gso {
+        None => Car::new(packet.bytes(), &Layers::parse(packet)),
+        Some(_) => None,
+    };
+    let Some(car) = car_of(first) else { return 1 };
+    let mut train = Train::new(car);
+    for packet in rest {
+        if !car_of(packet).is_some_and(|car| couple(&mut train, first, &car, packet)) {
+            break;
+        }
+    }
+    train.finish(first);
+    train.cars
+}
+
 /// Closes a train, whose first packet stands in `packets`.
 fn finish(train: Option<(usize, Train)>, packets: &mut [Box<Packet>]) {
     if let Some((at, train)) = train

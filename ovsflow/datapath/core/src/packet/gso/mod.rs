@@ -2,7 +2,7 @@
 //!
 //! A device that knows segmentation or checksum offload takes a packet as it is.  For all others
 //! [`complete_checksum`] and [`segment`] make plain frames of it.  The other way round,
-//! [`coalesce`] and [`merge_train`] make one super-frame of a train of frames, so that the train
+//! [`coalesce`], [`merge_run`] and [`merge_train`] make one super-frame of a train of frames, so that the train
 //! is classified and sent once.  `segment(coalesce(train))` is the train again.
 
 use super::{Checksum, GsoKind, Packet, Pool, checksum, number, sctp, udp};
@@ -13,7 +13,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-pub use coalesce::{coalesce, merge_train};
+pub use coalesce::{coalesce, merge_run, merge_train};
 pub use segment::{Segmenter, segment};
 
 /// Most bytes of IP datagram in a super-frame: what is left of 64 KiB is for outer headers and for

@@ -19,13 +19,11 @@ use crate::error::DropReason;
 use crate::packet::gso::complete_checksum;
 use crate::packet::vxlan::HEADER_LEN;
 use crate::packet::{Packet, Pool, TunnelConfig};
+use crate::port::bundle::BUNDLE_LEAST;
 use crate::port::shorten::{Room, shorten};
 use crate::port::sys::{Outgoing, Socket, send_messages};
 use crate::port::{BATCH_SIZE, Batch, PortCounters, Sender, SenderFactory};
 use crate::time::Now;
-
-/// Fewest datagrams that are bundled.  Few go by themselves, as people watching a wire expect.
-const BUNDLE_LEAST: usize = 8;
 
 /// A way to send super-frames.
 pub(super) trait Trains: Send {
