@@ -76,7 +76,7 @@ impl Layout {
     }
 
     /// Writes the words of the compact `key` to `out`, and returns its hash.
-    #[inline]
+    #[inline(always)]
     pub fn compact_into(&self, key: &FlowKey, out: &mut [u64]) -> u64 {
         let mut hash = self.seed;
         for (place, &(word, mask)) in out.iter_mut().zip(&self.words) {

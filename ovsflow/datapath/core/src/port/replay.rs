@@ -87,6 +87,9 @@ impl Cursor {
             }
             self.next += now.len();
             self.block = frames.blocks.len() - blocks.len();
+            if repeat && self.next == frames.lengths.len() {
+                *self = Self::default();
+            }
             loaded = later;
             if repeat && self.next == frames.lengths.len() {
                 *self = Self::default();

@@ -1,183 +1,27 @@
 //! The journey of one batch: look up, group by translation, run.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::groups::add_to_group;
+use super::look_up::{LookUp, RUNT};
 use super::{MAX_RECIRCULATIONS, Stage, Worker};
-use crate::cache::{Cache, CompactKey, Entry, Layout, NONE, Probe};
+use crate::cache::{CompactKey, Entry, NONE, Probe};
 use crate::error::DropReason;
 use crate::execute;
-use crate::flow::extract::{Depth, Fragments, MIN_FRAME, extract};
+use crate::flow::extract::{Depth, extract};
 use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
-use crate::packet::{Batch, Packet};
+use crate::packet::Batch;
 use crate::table::Dependence;
-use crate::time::Now;
-use crate::translate::{self, Credit, SparseMask, Translation};
+use crate::translate::{self, SparseMask, Translation};
 use crate::worker::shared::State;
 
 /// Groups that are run without a look ahead.
 const FEW_GROUPS: usize = 4;
 
-/// The hash of a frame shorter than an Ethernet header.
-const RUNT: u64 = 0;
-
 /// What most translations write before a lookup.
 const NOTHING: FlowMask = FlowMask {
     words: [0; KEY_WORDS],
 };
-
-/// Packets of one batch that share a list of actions: those of one entry, and those of others
-/// that came right behind and have the very same list.
-#[derive(Debug, Default)]
-struct Group {
-    entry: u32,
-    /// Packets and bytes of this entry.
-    own: u64,
-    bytes: u64,
-    /// Where the list lies.
-    list: usize,
-    packets: Batch,
-}
-
-/// The groups of the present batch; their buffers are kept from batch to batch.
-#[derive(Debug, Default)]
-pub(super) struct Groups {
-    groups: Vec<Group>,
-    open: usize,
-}
-
-impl Groups {
-    /// Opens a group for `entry`; returns its number.
-    #[inline]
-    fn open(&mut self, entry: u32, list: usize) -> u32 {
-        if self.open == self.groups.len() {
-            self.groups.push(Group::default());
-        }
-        let group = &mut self.groups[self.open];
-        (group.entry, group.list) = (entry, list);
-        (group.own, group.bytes) = (0, 0);
-        self.open += 1;
-        self.open as u32 - 1
-    }
-
-    /// Opens a group of `entry` that has all of `packets`, and leaves the batch empty.
-    fn open_with(&mut self, entry: u32, packets: &mut Batch) -> u32 {
-        let number = self.open(entry, 0);
-        let group = &mut self.groups[number as usize];
-        group.own = packets.len() as u64;
-        group.bytes = packets.iter().map(|packet| packet.len() as u64).sum();
-        std::mem::swap(&mut group.packets, packets);
-        number
-    }
-
-    #[inline]
-    fn add(&mut self, group: u32, packet: Box<Packet>) {
-        let group = &mut self.groups[group as usize];
-        group.own += 1;
-        group.bytes += packet.len() as u64;
-        group.packets.push(packet);
-    }
-
-    /// The youngest group, if it has this list.
-    #[inline]
-    fn last_with(&mut self, list: usize) -> Option<&mut Group> {
-        let last = self.open.checked_sub(1)?;
-        self.groups.get_mut(last).filter(|group| group.list == list)
-    }
-}
-
-/// Compact keys of a batch, one behind the other, their hashes, and the entries they seem to have.
-#[derive(Debug, Default)]
-pub(super) struct LookUp {
-    words: Vec<u64>,
-    hashes: Vec<u64>,
-    candidates: Vec<u32>,
-}
-
-impl LookUp {
-    /// Reads the key of each packet; returns whether all are alike.
-    fn read(
-        &mut self,
-        batch: &Batch,
-        layout: &Layout,
-        fragments: Fragments,
-        key: &mut FlowKey,
-    ) -> bool {
-        let len = layout.len();
-        let all = batch.len() * len;
-        if self.words.len() < all {
-            self.words.resize(all, 0);
-        }
-        self.hashes.clear();
-        if layout.depth() == Depth::Metadata && same_metadata(batch) {
-            if let Some(packet) = batch.first() {
-                extract(packet, Depth::Metadata, fragments, key);
-                self.hashes.push(layout.compact_into(key, &mut self.words));
-            }
-            return true;
-        }
-        let mut alike = true;
-        let mut rest = &mut self.words[..];
-        for packet in batch {
-            let whole = extract(packet, layout.depth(), fragments, key);
-            let (words, behind) = rest.split_at_mut(len);
-            let hash = layout.compact_into(key, words);
-            // A runt is no kind of packet: it is told apart when it is missed.
-            let hash = if whole { hash } else { RUNT };
-            alike &= self.hashes.last().is_none_or(|&last| last == hash);
-            self.hashes.push(hash);
-            rest = behind;
-        }
-        // Equal hashes are no proof of equal keys.
-        alike && {
-            let mut keys = self.words[..all].chunks_exact(len.max(1));
-            let first = keys.next().unwrap_or(&[]);
-            let differs = |all, (a, b)| all | (a ^ b);
-            // A call to compare so few words would cost more than they do.
-            keys.all(|key| key.iter().zip(first).fold(0, differs) == 0)
-        }
-    }
-}
-
-/// Whether packets came by one port and no tunnel, and none is a runt.
-fn same_metadata(batch: &Batch) -> bool {
-    let Some(first) = batch.first() else {
-        return false;
-    };
-    let port = first.in_port;
-    batch.iter().all(|packet| {
-        packet.in_port == port && packet.tunnel.is_none() && packet.len() >= MIN_FRAME
-    })
-}
-
-/// Translations made of late: packets that the same rules match mostly get equal ones, which then
-/// need memory once.
-#[derive(Debug, Default)]
-pub(super) struct Memo(Vec<Option<Arc<Translation>>>);
-
-/// Translations remembered.
-const MEMO: usize = 256;
-
-impl Memo {
-    /// The translation, or an equal one that is there already.
-    fn share(&mut self, translation: Translation) -> Arc<Translation> {
-        if self.0.is_empty() {
-            self.0.resize(MEMO, None);
-        }
-        let mut hasher = DefaultHasher::new();
-        for credit in &translation.credits {
-            if let Credit::Rule(rule) = credit {
-                rule.hash(&mut hasher);
-            }
-        }
-        let place = hasher.finish();
-        let slot = &mut self.0[place as usize % MEMO];
-        match slot {
-            Some(known) if **known == translation => known.clone(),
-            _ => slot.insert(Arc::new(translation)).clone(),
-        }
-    }
-}
 
 impl Worker {
     /// Takes all packets of `batch` on their journey, up to the ports' queues.
@@ -491,20 +335,4 @@ fn still_holds(state: &State, entry: &Entry, key: &FlowKey) -> bool {
     !state
         .pipeline
         .may_affect(entry.generation, &dependence, visited)
-}
-
-/// Adds a packet to the group of its entry, or of its list.
-#[inline]
-fn add_to_group(cache: &mut Cache, groups: &mut Groups, entry: u32, packet: Box<Packet>, now: Now) {
-    let slot = cache.entry_mut(entry);
-    if slot.group == NONE {
-        let list = slot.actions.as_ptr() as usize;
-        if let Some(group) = groups.last_with(list) {
-            let bytes = packet.len() as u64;
-            group.packets.push(packet);
-            return cache.count(entry, 1, bytes, now);
-        }
-        slot.group = groups.open(entry, list);
-    }
-    groups.add(slot.group, packet);
 }

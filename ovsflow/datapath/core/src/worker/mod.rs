@@ -17,7 +17,10 @@ mod batch;
 mod cell;
 mod effects;
 mod events;
+mod groups;
 mod limit;
+mod look_up;
+mod memo;
 mod outlet;
 mod shared;
 mod stages;
@@ -33,7 +36,9 @@ pub use shared::{Shared, State, Writing};
 pub use stages::{Stage, Stages};
 pub use thread::{Thread, spawn};
 
-use batch::{Groups, LookUp, Memo};
+use groups::Groups;
+use look_up::LookUp;
+use memo::Memo;
 use outlet::Outlet;
 
 use crate::cache::{Cache, CacheCounters, Spent};

@@ -101,7 +101,7 @@ impl Depth {
 ///
 /// Words of deeper layers become zero; words behind the packet words are left alone.  `false`
 /// when the frame is shorter than an Ethernet header.  Never fails otherwise: see the module.
-#[inline]
+#[inline(always)]
 pub fn extract(packet: &Packet, depth: Depth, fragments: Fragments, key: &mut FlowKey) -> bool {
     let Some(words) = key.words.first_chunk_mut::<PACKET_WORDS>() else {
         return false;
@@ -116,6 +116,14 @@ pub fn extract(packet: &Packet, depth: Depth, fragments: Fragments, key: &mut Fl
     let frame = packet.bytes();
     if depth == Depth::Metadata {
         return frame.len() >= MIN_FRAME;
+    }
+    if depth >= Depth::L3
+        && let Some((proto, payload)) = plain_ipv4(frame, words)
+    {
+        if depth >= Depth::L4 {
+            transport(proto, payload, words);
+        }
+        return true;
     }
     ethernet(frame, depth, fragments, packet.offload.gso.is_some(), words)
 }
@@ -141,8 +149,8 @@ fn tunnel(packet: &Packet, words: &mut Words) {
     }
 }
 
-/// Ethernet and tags, then what the EtherType says.
-#[inline]
+/// Ethernet and tags, then what the EtherType says.  Kept apart: the usual frame does not come here.
+#[inline(never)]
 fn ethernet(
     frame: &[u8],
     depth: Depth,
@@ -150,14 +158,6 @@ fn ethernet(
     gso: bool,
     words: &mut Words,
 ) -> bool {
-    if depth >= Depth::L3
-        && let Some((proto, payload)) = plain_ipv4(frame, words)
-    {
-        if depth >= Depth::L4 {
-            transport(proto, payload, words);
-        }
-        return true;
-    }
     let Some((head, mut rest)) = frame.split_first_chunk::<14>() else {
         return false;
     };

@@ -130,6 +130,16 @@ fn test_a_file_arrives_once_in_a_loop_or_at_a_rate() {
         assert_eq!(arrivals(&mut repeated, Now(0)).0.len(), 64);
     }
 
+    // A batch that ends where the file ends is not the last one.
+    let even: Vec<Vec<u8>> = (0..BATCH_SIZE as u8).map(|fill| vec![fill; 60]).collect();
+    let even = Scratch::new("even", &capture(0xa1b2_c3d4, u32::to_le_bytes, &even));
+    let options = format!("file={},loop=true", even.text());
+    let mut even = open_with("pcap", 1, "p", &options).unwrap();
+    let round = (0..BATCH_SIZE as u8).collect::<Vec<_>>();
+    for _ in 0..3 {
+        assert_eq!(arrivals(&mut even, Now(0)), (round.clone(), true));
+    }
+
     let options = format!("file={},loop=true,rate=10", file.text());
     let mut paced = open_with("pcap", 1, "p", &options).unwrap();
     let seconds = Now::from_secs;

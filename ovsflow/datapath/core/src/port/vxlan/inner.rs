@@ -24,9 +24,12 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(packet: &Packet) -> Self {
-        Self::plain_ipv4(packet.bytes()).unwrap_or_else(|| Self::any(packet.bytes()))
+        match Self::plain_ipv4(packet.bytes()) {
+            Some(inner) => inner,
+            None => Self::any(packet.bytes()),
+        }
     }
 
     /// The outer TOS: a DSCP, or this packet's, and the packet's ECN.
@@ -45,7 +48,7 @@ impl Inner {
 
     /// The usual case in a few loads: what [`Self::any`] says of an IPv4 packet with no tags,
     /// options or fragments, and with ports.
-    #[inline]
+    #[inline(always)]
     fn plain_ipv4(frame: &[u8]) -> Option<Self> {
         let head = view::<PLAIN_IPV4>(frame, 0)?;
         let whole = head[20] & 0x3f == 0 && head[21] == 0;
@@ -64,6 +67,7 @@ impl Inner {
         })
     }
 
+    #[inline(never)]
     fn any(frame: &[u8]) -> Self {
         let layers = Layers::parse_frame(frame);
         let l3 = usize::from(layers.l3);

@@ -47,7 +47,10 @@ impl Outer {
     /// where a checksum is wrong.
     #[inline]
     pub(super) fn read(frame: &[u8], port: u16) -> Option<Self> {
-        Self::plain_ipv4(frame, port).or_else(|| Self::any(frame, port))
+        match Self::plain_ipv4(frame, port) {
+            Some(outer) => Some(outer),
+            None => Self::any(frame, port),
+        }
     }
 
     /// The usual case: what [`Self::any`] says of IPv4 without options and a UDP checksum.
@@ -79,6 +82,7 @@ impl Outer {
         })
     }
 
+    #[inline(never)]
     fn any(frame: &[u8], port: u16) -> Option<Self> {
         let udp = match be16(frame, 12)? {
             0x0800 => ETHERNET + IPV4,

@@ -152,7 +152,7 @@ struct WireSender {
 
 impl WireSender {
     /// Puts outer headers before a packet; returns whether they are IPv6.
-    #[inline]
+    #[inline(always)]
     fn push(
         template: Option<&Template>,
         packet: &mut Packet,
