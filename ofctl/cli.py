@@ -3,13 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 from ofctl.commands.command import Command
 from ofctl.commands.registry import ALL, BY_NAME
 from ofctl.connection import SPOKEN, TlsFiles
 from ofctl.settings import Settings, parse_versions
+from ovsflow.openflow.constants import Version
 
 _DESCRIPTION = """\
 Manage OpenFlow switches: the commands, flow syntax and output of ovs-ofctl, for any switch.
@@ -114,6 +114,8 @@ def _check_count(parser: argparse.ArgumentParser, command: Command, count: int) 
 def _settings(found: Arguments) -> Settings:
     colored = found.color == "always" or (found.color == "auto" and sys.stdout.isatty())
     versions = found.protocols
+    if (found.bundle or found.command == "bundle") and max(versions) < Version.OF13:
+        versions = (*versions, Version.OF14)  # The oldest whose standard has bundles.
     return Settings(
         versions=versions,
         strict=found.strict,
@@ -191,7 +193,7 @@ def _add_flow_options(parser: argparse.ArgumentParser) -> None:
         help="change or delete exactly this flow, not all it covers",
     )
     group.add_argument(
-        "--bundle", action="store_true", help="change all or nothing (OpenFlow 1.4 and later)"
+        "--bundle", action="store_true", help="change all or nothing (OpenFlow 1.3 and later)"
     )
     group.add_argument(
         "--readd", action="store_true", help="replace-flows: add again what is there already"
@@ -231,14 +233,27 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         help="monitor: standard, nxt_packet_in or nxt_packet_in2",
     )
     group.add_argument("-h", "--help", action="store_true", help="explain the program or a command")
-    group.add_argument("-V", "--version", action="version", version=f"ofctl {_own_version()}")
+    group.add_argument("-V", "--version", action=_ShowVersion, nargs=0, help="print the version")
 
 
-def _own_version() -> str:
-    try:
-        return f"(ovsflow) {version('ovsflow')}"
-    except PackageNotFoundError:
-        return "(ovsflow)"
+class _ShowVersion(argparse.Action):
+    """Prints the version; finding it takes long, so only when it is wanted."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Prints and exits."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"ofctl (ovsflow) {version('ovsflow')}")
+        except PackageNotFoundError:
+            print("ofctl (ovsflow)")
+        parser.exit()
 
 
 def _command_list() -> str:

@@ -20,7 +20,7 @@ def apply_together(session: Session, bodies: Sequence[Body]) -> None:
     Each message of the bundle and the bundle itself count: the first error ends the command, and
     then nothing has changed.
     """
-    session.needs(Version.OF14, "bundle")
+    session.needs(Version.OF13, "bundle")
     connection = session.connection
     _control(session, BundleControlType.OPEN_REQUEST)
     sent: dict[int, Body] = {}

@@ -155,7 +155,7 @@ def _replace(session: Session, arguments: Sequence[str]) -> None:
 
 
 def _bundle(session: Session, arguments: Sequence[str]) -> None:
-    session.needs(Version.OF14, "bundle")
+    session.needs(Version.OF13, "bundle")
     name = arguments[0]
     bodies: list[Body] = [
         _bundle_line(session, line, f"{name}:{number}") for number, line in read_lines(name)
@@ -203,7 +203,7 @@ COMMANDS = (
         "bundle",
         "SWITCH FILE",
         "apply a file all together or not at all; each line is flow ..., group ... or "
-        "packet-out ... (OpenFlow 1.4 and later)",
+        "packet-out ...",
         with_session(_bundle),
         2,
         2,

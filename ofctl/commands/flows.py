@@ -68,7 +68,6 @@ def _read_flow(
 def send_flows(session: Session, flows: Iterable[FlowMod], *, progress: bool = False) -> None:
     """Sends flow modifications, in one bundle if the options say so; an error ends the command."""
     if session.settings.bundle:
-        session.needs(Version.OF14, "--bundle")
         apply_together(session, list(flows))
         return
     with _progress(progress, "sent") as tell:

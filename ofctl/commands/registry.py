@@ -5,6 +5,7 @@ from ofctl.commands import (
     flows,
     groups,
     meters,
+    not_offered,
     offline,
     packets,
     switch,
@@ -21,6 +22,7 @@ ALL: tuple[Command, ...] = (
     *tables.COMMANDS,
     *packets.COMMANDS,
     *offline.COMMANDS,
+    *not_offered.COMMANDS,
 )
 
 BY_NAME = {command.name: command for command in ALL}

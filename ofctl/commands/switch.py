@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ofctl import jsonform
 from ofctl.commands.command import Command, with_session
@@ -101,6 +102,9 @@ def _dump_ports_desc(session: Session, arguments: Sequence[str]) -> None:
     show_parts(session, PortDescRequest(port), "ports")
 
 
+_ONLY_OF10 = (PortConfig.NO_STP, PortConfig.NO_RECV_STP, PortConfig.NO_FLOOD)
+
+
 def _mod_port(session: Session, arguments: Sequence[str]) -> None:
     wanted = session.port(arguments[0])
     port = next((port for port in session.ports() if port.number == wanted), None)
@@ -112,7 +116,18 @@ def _mod_port(session: Session, arguments: Sequence[str]) -> None:
         raise CommandError(f"unknown mod-port command '{arguments[1]}'")
     bit, on = _CONFIG_WORDS[plain]
     config = bit if on != (plain != word) else 0
-    session.change([PortMod(port.number, port.hw_addr, config, bit)])
+    change = [PortMod(port.number, port.hw_addr, config, bit)]
+    if session.version == Version.OF10 or bit not in _ONLY_OF10:
+        session.change(change)
+        return
+    if Version.OF10 not in session.settings.versions:
+        raise CommandError(f"only OpenFlow 1.0 can say {word} ('-O OpenFlow10')")
+    session.close()
+    older = Session(session.target, replace(session.settings, versions=(Version.OF10,)))
+    try:
+        older.change(change)
+    finally:
+        older.close()
 
 
 def _get_frags(session: Session, arguments: Sequence[str]) -> None:

@@ -275,7 +275,7 @@ def _queue_stats(self: MessagePrinter, body: queue_stats.QueueStatsReply, versio
 
 def _queue_config(self: MessagePrinter, body: queue_stats.QueueGetConfigReply, version: int) -> str:
     lines = [port_words.queue_desc_text(queue) for queue in body.queues]
-    return f" port={render_port(body.port, self.names)}\n" + "".join(lines)
+    return f" port={render_port(body.port, self.names)}\n" + "".join(lines) if lines else ""
 
 
 def _queue_desc(self: MessagePrinter, body: queue_stats.QueueDescReply, version: int) -> str:

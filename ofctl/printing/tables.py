@@ -38,8 +38,12 @@ def table_stats_text(tables: Sequence[TableStats], old: bool) -> str:
             lines.append(_one_table(table, before, old))
             before = table
             first += 1
-        if first <= last:
-            ids = (tables[first].table_id, tables[last].table_id)
+        rest = tables[first : last + 1]
+        if any(table.name for table in rest):
+            # Names have to be told one by one.
+            lines += [f'  table {table.table_id} ("{table.name}"): ditto' for table in rest]
+        elif rest:
+            ids = (rest[0].table_id, rest[-1].table_id)
             span = f"table {ids[0]}" if ids[0] == ids[1] else f"tables {ids[0]}...{ids[1]}"
             lines.append(f"  {span}: ditto\n")
     return "\n".join(lines)
@@ -51,7 +55,7 @@ def _runs(
     """First and last index of each run of tables that look the same."""
     runs: list[tuple[int, int]] = []
     for at, table in enumerate(tables):
-        if runs and same(tables[runs[-1][0]], table) and not table.name:
+        if runs and same(tables[runs[-1][0]], table):
             runs[-1] = (runs[-1][0], at)
         else:
             runs.append((at, at))

@@ -326,6 +326,30 @@ def test_mod_port_finds_the_port_by_name(start: Start) -> None:
     assert switch.of(PortMod) == [PortMod(2, PORTS[1].hw_addr, 1 << 5, 1 << 5)]
 
 
+def test_mod_port_says_in_openflow_10_what_only_that_can_say(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    switch = start()
+    assert main(["mod-port", "br0", "vxlan0", "no-flood"]) == 0
+    assert switch.of(PortMod) == [PortMod(2, PORTS[1].hw_addr, 1 << 4, 1 << 4)]
+    assert main(["-O", "OpenFlow13", "mod-port", "br0", "vxlan0", "no-flood"]) == 1
+    assert "only OpenFlow 1.0 can say no-flood" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("asked", "spoken"), [("OpenFlow10", 5), ("OpenFlow13", 4)])
+def test_bundle_takes_a_version_that_has_it(start: Start, asked: str, spoken: int) -> None:
+    def answer(body: Body) -> Sequence[Body]:
+        if isinstance(body, BundleControl):
+            return (BundleControl(body.bundle_id, body.type + 1, body.flags),)
+        return usual(body)
+
+    switch = start(answer)
+    assert main(["-O", asked, "--bundle", "add-flow", "br0", LINES[0]]) == 0
+    (added,) = switch.of(BundleAdd)
+    assert isinstance(added, BundleAdd)
+    assert added.message[0] == spoken
+
+
 def test_packet_out_takes_both_forms(start: Start) -> None:
     switch = start()
     frame = "ffffffffffff0000000000010800"
@@ -349,6 +373,8 @@ def test_packet_out_takes_both_forms(start: Start) -> None:
         (["set-frags", "br0", "some"], "some: unknown fragment handling mode"),
         (["add-tlv-map", "br0", "x"], "tunnel options (tun_metadata) are Geneve's"),
         (["-O", "OpenFlow13", "dump-table-desc", "br0"], "needs OpenFlow 1.4 or later"),
+        (["ct-flush", "br0"], "ct-flush: connection tracking is nothing that ofctl manages"),
+        (["dump-ipfix-flow", "br0"], "dump-ipfix-flow: IPFIX exporters"),
         (["ofp-print", "zz"], "trailing garbage following hex bytes"),
     ],
 )
