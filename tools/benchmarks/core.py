@@ -1,6 +1,7 @@
 """Scenarios on one core: how many packets a second the datapath itself moves."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,19 @@ ENCAP = f"set_field:10->tun_id,set_field:{core_peers.GATEWAY_IP}->tun_dst,output
 
 @dataclass(frozen=True)
 class Scenario:
-    """Flows, a trace, and where the tunnel is."""
+    """Flows, a trace, and where the tunnel is.
+
+    Attributes:
+        flows: What the tables get.
+        frames: What arrives, over and over.
+        shape: Where the tunnel is.
+        warm_seconds: How long a peer that learns kinds of packets slowly is left alone before.
+    """
 
     flows: Callable[[], Iterable[str]]
     frames: Callable[[], Iterator[bytes]]
     shape: Shape = Shape.PLAIN
+    warm_seconds: float = 0.0
 
 
 def _flows(*flows: str) -> Callable[[], Iterable[str]]:
@@ -66,6 +75,7 @@ def _classbench(count: int) -> Scenario:
     return Scenario(
         lambda: classbench.flows(classbench.rules(count)),
         lambda: (traces.frame(*packet) for packet in classbench.packets(classbench.rules(count))),
+        warm_seconds=40.0,
     )
 
 
@@ -129,5 +139,7 @@ def measure(peer: str, scenario: Scenario, capture: Path, seconds: float) -> flo
         core = core_peers.PEERS[peer](lab, capture, scenario.shape)
         core.set_flows(scenario.flows())
         core.start()
+        if peer != "ovsflow":
+            time.sleep(scenario.warm_seconds)
         core.settle()
         return core.rate(seconds)
