@@ -149,9 +149,19 @@ impl Walk {
             Action::OutputField { source, .. } => self.reads(source.field)?,
             Action::PopVlan => {
                 needs(self, Prerequisite::Vlan);
-                self.value.set(slot::VLAN_TCI, 0);
+                let inner = self.value.value(slot::VLAN_TCI2);
+                self.value.set(slot::VLAN_TCI, inner);
+                self.value.set(slot::VLAN_TCI2, 0);
             }
-            Action::PushVlan(_) | Action::SetVlanVid(_) | Action::SetVlanPcp(_) => {
+            Action::PushVlan(_) => {
+                if self.value.value(slot::VLAN_TCI2) & VLAN_PRESENT != 0 {
+                    return Err(error::BAD_TAG);
+                }
+                let outer = self.value.value(slot::VLAN_TCI);
+                self.value.set(slot::VLAN_TCI2, outer);
+                self.value.set(slot::VLAN_TCI, outer | VLAN_PRESENT);
+            }
+            Action::SetVlanVid(_) | Action::SetVlanPcp(_) => {
                 let tci = VLAN_PRESENT;
                 self.value.set_masked(slot::VLAN_TCI, tci, VLAN_PRESENT);
             }
@@ -163,6 +173,7 @@ impl Walk {
             Action::PushPbb(eth_type) => {
                 self.hide(*eth_type);
                 self.value.set(slot::VLAN_TCI, 0);
+                self.value.set(slot::VLAN_TCI2, 0);
             }
             Action::PopPbb => {
                 needs(self, Prerequisite::Pbb);

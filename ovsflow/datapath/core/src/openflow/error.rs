@@ -62,6 +62,8 @@ errors! {
     BAD_OUT_GROUP = (2, 9);
     /// OFPBAC_MATCH_INCONSISTENT.
     MATCH_INCONSISTENT = (2, 10);
+    /// OFPBAC_BAD_TAG.
+    BAD_TAG = (2, 12);
     /// OFPBAC_BAD_SET_TYPE.
     BAD_SET_TYPE = (2, 13);
     /// OFPBAC_BAD_SET_LEN.

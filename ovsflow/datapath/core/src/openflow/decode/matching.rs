@@ -81,7 +81,8 @@ pub(super) fn tlvs(bytes: &[u8], rules: Rules) -> OfResult<(Match, Option<Cookie
 fn still_holds(matching: &Match) -> OfResult<()> {
     let mask = &matching.mask;
     let ports = [slot::TP_SRC, slot::TP_DST, slot::TCP_FLAGS];
-    let later = matching.value.value(slot::IP_FRAG) & field::LATER_FRAGMENT != 0;
+    let later = matching.value.value(slot::IP_FRAG) & field::LATER_FRAGMENT != 0
+        && !matches!(matching.value.value(slot::IP_PROTO), 1 | 58);
     let nd = [slot::ND_TARGET, slot::ND_RESERVED, slot::ND_OPTION_TYPE];
     let has = |slots: &[Slot]| slots.iter().any(|&at| mask.value(at) != 0);
     let nd_holds = || Prerequisite::Nd.holds(&matching.value, mask);

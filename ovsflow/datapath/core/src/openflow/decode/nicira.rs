@@ -220,8 +220,8 @@ fn field_change(scope: Scope, subtype: u16, r: &mut Reader<'_>) -> OfResult<Acti
             }
             Action::Load { target, value }
         }
+        // The TLV stands where other actions have padding.
         _ => {
-            r.skip(6)?;
             let (len, _) = measure_tlv(r.rest()).ok_or(error::BAD_SET_LEN)?;
             let tlv = r.take(len)?;
             let value = action::field_value(scope.wire, tlv, true)?;

@@ -216,7 +216,7 @@ impl Writer<'_> {
         }
         match self.version {
             Version::Of10 => self.load_field(write),
-            Version::Of13 | Version::Of14 if !is_whole => self.load_2(write),
+            Version::Of13 | Version::Of14 if !is_whole => self.load_field(write),
             _ => {
                 let start = self.out.len();
                 put16(self.out, 25);
@@ -260,27 +260,29 @@ impl Writer<'_> {
         true
     }
 
-    /// A field that OpenFlow 1.0 writes as Nicira's reg_load, or reg_load2 if that is too small.
+    /// A write that the version has no action of its own for: a reg_load for each run of bits,
+    /// or reg_load2 where the field's header is too long for that.
     fn load_field(&mut self, write: &FieldValue) {
         let row = field(write.field);
         let long_header = row.header(1).is_none_or(|header| header >> 32 != 0);
-        let contiguous = {
-            let shifted = write.mask >> write.mask.trailing_zeros().min(127);
-            shifted & shifted.wrapping_add(1) == 0
-        };
-        let len = write.mask.count_ones();
-        if long_header || !contiguous || len > 64 || len == 0 || row.format == Format::Port16 {
+        if long_header || row.format == Format::Port16 {
             self.load_2(write);
-        } else {
-            let start = write.mask.trailing_zeros();
-            nicira::reg_load(row, start, len, (write.value >> start) as u64, self.out);
+            return;
+        }
+        let mut rest = write.mask;
+        while rest != 0 {
+            let start = rest.trailing_zeros();
+            let len = (!(rest >> start)).trailing_zeros().min(64);
+            let ones = u128::MAX >> (128 - len) << start;
+            let value = (write.value & ones) >> start;
+            nicira::reg_load(row, start, len, value as u64, self.out);
+            rest &= !ones;
         }
     }
 
     fn load_2(&mut self, write: &FieldValue) {
         let row = field(write.field);
         let start = begin(self.out, 33);
-        put_zeros(self.out, 6);
         let mask = Some(write.mask).filter(|&mask| mask != row.legal);
         tlv(self.version, row, write.value, mask, self.out);
         end(self.out, start);

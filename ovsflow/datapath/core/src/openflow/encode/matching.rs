@@ -106,9 +106,13 @@ pub(super) fn field_set(version: Version, fields: &Match, out: &mut Vec<u8>) {
 
 /// Whether a match on the TCI can be told as vlan_vid and vlan_pcp.
 fn tci_splits(matching: &Match) -> bool {
-    let pcp = matching.mask.value(slot::VLAN_TCI) >> 13;
-    let tagged = matching.value.value(slot::VLAN_TCI) & field::VLAN_PRESENT != 0;
-    pcp == 0 || pcp == 7 && tagged
+    let mask = matching.mask.value(slot::VLAN_TCI);
+    let pcp = mask >> 13;
+    if matching.value.value(slot::VLAN_TCI) & field::VLAN_PRESENT != 0 {
+        return pcp == 0 || pcp == 7;
+    }
+    // Without a tag there is no priority to tell.
+    pcp == 0 || mask & field::VLAN_PRESENT != 0
 }
 
 /// Appends the 40-byte match of OpenFlow 1.0; what it cannot say is left out.

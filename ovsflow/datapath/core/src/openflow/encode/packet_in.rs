@@ -113,7 +113,7 @@ fn body_nicira2(version: Version, told: &PacketIn<'_>, out: &mut Vec<u8>) {
             put64(out, told.cookie);
         });
     }
-    property(5, out, |out| out.push(told.reason));
+    property(5, out, |out| out.push(reason(version, told)));
     let matching = metadata(told.metadata);
     property(6, out, |out| match_tlvs(version, &matching, out));
     if !told.userdata.is_empty() {

@@ -77,3 +77,45 @@ fn test_foreign_flow_mods_survive_both_directions() {
     }
     assert_eq!(failures, 0);
 }
+
+/// Actions as Open vSwitch 3.1 reads them (`ovs-ofctl parse-actions`) and what it writes for
+/// them: reg_load2 has no padding before its TLV, and a write under a mask is a reg_load for
+/// each run of bits.
+#[test]
+fn test_masked_writes_are_loads() {
+    const LOAD_2: &str = "ffff0018 00002320 0021 00010308 00000005 0000000d 0000";
+    const LOADS: &str = "ffff0018 00002320 0007 0000 00010204 0000000000000001
+        ffff0018 00002320 0007 0081 00010204 0000000000000001";
+    for version in [Version::Of10, Version::Of13, Version::Of14] {
+        let written = actions_again(version, &hex(LOAD_2));
+        assert_eq!(written, hex(LOADS), "{version:?}");
+    }
+}
+
+/// A list of actions, decoded and encoded.
+fn actions_again(version: Version, list: &[u8]) -> Vec<u8> {
+    let mut message = vec![0; 48];
+    let length = 8 + list.len();
+    message[42..44].fill(0xff);
+    match version {
+        Version::Of10 => {
+            message = vec![0; 72];
+            message[8..12].copy_from_slice(&0x0038_20ff_u32.to_be_bytes());
+            message[64..72].fill(0xff);
+            message[70..72].fill(0);
+        }
+        _ => {
+            message[24..28].fill(0);
+            message[32..44].fill(0xff);
+            message.extend([0, 1, 0, 4, 0, 0, 0, 0]);
+            message.extend([0, 4, (length >> 8) as u8, length as u8, 0, 0, 0, 0]);
+        }
+    }
+    message.extend(list);
+    let total = message.len() as u16;
+    message[2..4].copy_from_slice(&total.to_be_bytes());
+    let decoded = flow_mod(version, &message, &CONTEXT).expect("a flow");
+    let mut out = Vec::new();
+    instructions(version, &decoded.instructions, false, &mut out);
+    out.split_off(if version == Version::Of10 { 0 } else { 8 })
+}
