@@ -10,7 +10,7 @@ use super::group_table::GroupChange;
 use super::meter::{self, Meter};
 use super::notice::{Notice, RemovedReason};
 use super::pipeline::Pipeline;
-use super::{ALL_TABLES, TABLES, uses};
+use super::{ALL_TABLES, Compat, TABLES, uses};
 use crate::error::OfResult;
 use crate::openflow::action::{Action, GroupId, Instructions, MeterId, TableId};
 use crate::openflow::error::{
@@ -83,7 +83,14 @@ impl Pipeline {
             FlowModCommand::Delete | FlowModCommand::DeleteStrict => Ok(()),
             // Packets are never kept in buffers.
             _ if request.buffer_id != NO_BUFFER => Err(BUFFER_UNKNOWN),
-            _ => self.check_instructions(request.table, &request.instructions),
+            _ => {
+                let checked = self.check_instructions(request.table, &request.instructions);
+                // Open vSwitch looks for groups and meters when it has a rule to change.
+                let is_idle = self.compat == Compat::Ovs
+                    && matches!(checked, Err(BAD_OUT_GROUP | INVALID_METER))
+                    && self.rules.has_nothing_to_do(request);
+                if is_idle { Ok(()) } else { checked }
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use super::walk::Walk;
 use crate::action::PacketInReason;
 use crate::openflow::action::Action;
 use crate::packet::PortNo;
+use crate::table::Compat;
 
 /// Most writes of fields that a set holds; later ones replace the oldest.
 const MAX_WRITES: usize = 1024;
@@ -119,6 +120,10 @@ impl<O: Observer> Walk<'_, O> {
     /// Runs the action set, at the end of the pipeline.
     pub(super) fn run_action_set(&mut self) {
         if self.failure.is_some() || self.frozen.is_some() || self.set.is_empty() {
+            return;
+        }
+        if self.exit && self.context.pipeline.compat() == Compat::Ovs {
+            // Its manual has exit leave the action set alone; what it does is this.
             return;
         }
         self.exit = false;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::Observer;
 use super::emit::{IPV4, IPV6};
+use super::fields::port_in_field;
 use super::freeze::{Hidden, Step};
 use super::hash;
 use super::walk::{ListEnd, Walk};
 use crate::action::{DpAction, PacketInReason};
 use crate::error::DropReason;
-use crate::flow::field::{Prerequisite, VLAN_PRESENT};
+use crate::flow::field::{Prerequisite, VLAN_PRESENT, port_to_16};
 use crate::flow::{FlowKey, Slot, slot};
 use crate::openflow::action::{
     Action, Bundle, Instructions, MeterId, Multipath, Subfield, TableId,
@@ -58,7 +59,7 @@ impl<O: Observer> Walk<'_, O> {
         match action {
             Action::Output { port, max_len } => self.output(*port, *max_len),
             Action::OutputField { source, max_len } => {
-                let port = PortNo(self.read(*source) as u32);
+                let port = port_in_field(self.read(*source));
                 self.output(port, *max_len);
             }
             Action::OutputTruncated { port, max_len } => self.output_truncated(*port, *max_len),
@@ -226,6 +227,8 @@ impl<O: Observer> Walk<'_, O> {
             _ => 0,
         };
         let class = self.flow.value(slot::IP_TOS) as u32 >> 2 & 7;
+        // A label never starts without hops.
+        let ttl = if ttl == 0 { 64 } else { ttl };
         label << 12 | class << 9 | BOTTOM | ttl
     }
 
@@ -361,7 +364,7 @@ impl<O: Observer> Walk<'_, O> {
         ListEnd::EndList
     }
 
-    /// Where a packet goes whose TTL turns out to have expired.
+    /// Where a packet goes, as it is now, whose TTL turns out to have expired.
     fn expired_ttl_out(
         &mut self,
         controllers: &[u16],
@@ -370,7 +373,11 @@ impl<O: Observer> Walk<'_, O> {
             return None;
         }
         let controller = controllers.first().copied().unwrap_or(0);
-        self.controller_out(PacketInReason::InvalidTtl, controller, 0xffff)
+        let out = self.controller_out(PacketInReason::InvalidTtl, controller, 0xffff);
+        if out.is_some() {
+            self.emitter.flush_all(&self.flow);
+        }
+        out
     }
 
     /// Sends the packet past a meter.  One that may write the DSCP hides it from what follows.
@@ -384,24 +391,33 @@ impl<O: Observer> Walk<'_, O> {
         }
     }
 
-    /// Runs a list and puts everything back.
+    /// Runs a list and puts everything back.  In Open vSwitch the copy has the action set run on
+    /// it as well.
     fn clone_list(&mut self, nested: &[Action]) {
         self.emitter.flush_all(&self.flow);
-        let set = std::mem::take(&mut self.set);
+        let inherits = self.context.pipeline.compat() == Compat::Ovs;
+        let set = if inherits {
+            self.set.clone()
+        } else {
+            std::mem::take(&mut self.set)
+        };
         self.copied(|walk| {
             walk.run_list(nested, None);
+            if inherits {
+                walk.run_action_set();
+            }
         });
         self.set = set;
     }
 
     /// Runs something on a copy of the packet: its changes of packet and metadata do not leak.
     pub(super) fn copied(&mut self, run: impl FnOnce(&mut Self)) {
-        let list = self.on_copy(run);
+        let list = self.on_copy(false, run);
         self.emitter.append_copy(list);
     }
 
-    /// The list of what `run` does to a copy of the packet.
-    pub(super) fn on_copy(&mut self, run: impl FnOnce(&mut Self)) -> Vec<DpAction> {
+    /// The list of what `run` does to a copy of the packet; `deeper` as for `nested`.
+    pub(super) fn on_copy(&mut self, deeper: bool, run: impl FnOnce(&mut Self)) -> Vec<DpAction> {
         let flow = self.flow.clone();
         let provenance = self.provenance.save();
         let pending = self.emitter.pending();
@@ -409,7 +425,7 @@ impl<O: Observer> Walk<'_, O> {
         let (source, outer) = (self.source, self.emitter.begin_nested());
         self.callers = 0;
         let hidden = self.hidden;
-        self.nested(true, run);
+        self.nested(deeper, run);
         self.recirculate(false);
         self.emitter.trim();
         self.hidden = hidden;
@@ -461,7 +477,7 @@ impl<O: Observer> Walk<'_, O> {
         };
         match (bundle.target, picked) {
             (Some(target), port) => {
-                let number = port.map_or(0xffff, |port| port.0);
+                let number = port.map_or(0xffff, port_to_16);
                 self.write(target, u128::from(number));
             }
             (None, Some(port)) => self.output(port, 0xffff),
@@ -495,7 +511,7 @@ impl<O: Observer> Walk<'_, O> {
             let than = if bit == 1 { "longer" } else { "not longer" };
             self.observer
                 .note(format_args!("if the packet is {than} than {len} bytes:"));
-            let list = self.on_copy(|walk| {
+            let list = self.on_copy(false, |walk| {
                 walk.write(target, bit);
                 if walk.run_list(rest, tail) == ListEnd::Next
                     && let Some(tail) = tail

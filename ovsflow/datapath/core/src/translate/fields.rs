@@ -4,9 +4,10 @@ use super::Observer;
 use super::freeze::Hidden;
 use super::walk::Walk;
 use crate::error::DropReason;
-use crate::flow::field::{Field, LATER_FRAGMENT, Prerequisite, VLAN_PRESENT, field};
+use crate::flow::field::{Field, LATER_FRAGMENT, Prerequisite, VLAN_PRESENT, field, port_from_16};
 use crate::flow::{FlowMask, Slot, slot};
 use crate::openflow::action::{FieldValue, Subfield};
+use crate::packet::PortNo;
 use crate::packet::ethernet::TYPE_NONE;
 
 /// Bytes that the stack may hold.
@@ -18,7 +19,9 @@ impl<O: Observer> Walk<'_, O> {
         let mut wanted = FlowMask::default();
         prerequisite_bits(prerequisite, &mut wanted);
         self.provenance.consult(&wanted);
-        prerequisite == Prerequisite::InPort || prerequisite.holds(&self.flow, &wanted)
+        // A match on ICMP may speak of later fragments, but those have no such header.
+        let is_cut = wanted.value(slot::IP_FRAG) & self.flow.value(slot::IP_FRAG) != 0;
+        !is_cut && (prerequisite == Prerequisite::InPort || prerequisite.holds(&self.flow, &wanted))
     }
 
     /// The value of some bits of a field; they have decided something from now on.
@@ -142,6 +145,11 @@ pub(super) fn subfield_mask(part: Subfield) -> u128 {
         (1 << part.len) - 1
     };
     ones.checked_shl(u32::from(part.start)).unwrap_or(0)
+}
+
+/// The port that a number in a field names: in 16 bits reserved ports have OpenFlow 1.0's numbers.
+pub(super) fn port_in_field(number: u128) -> PortNo {
+    u16::try_from(number).map_or(PortNo(number as u32), port_from_16)
 }
 
 /// Whether a place belongs to a header of the packet, and not to metadata.

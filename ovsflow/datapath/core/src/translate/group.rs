@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Observer;
-use super::walk::Walk;
+use super::walk::{MAX_DEPTH, Walk};
 use super::{Credit, hash};
 use crate::action::{DpAction, PacketInReason, SelectOut};
 use crate::error::DropReason;
 use crate::openflow::action::GroupId;
 use crate::openflow::modify::GroupKind;
-use crate::table::Group;
+use crate::table::{Compat, Group};
 
 impl<O: Observer> Walk<'_, O> {
     /// Runs a group.  Missing groups lose the packet.
@@ -17,8 +17,16 @@ impl<O: Observer> Walk<'_, O> {
         let Some(group) = self.context.pipeline.group(id) else {
             return self.fail(DropReason::NoSuchGroup);
         };
-        self.credits.push(Credit::Group(id));
+        if self.depth >= MAX_DEPTH {
+            return self.fail(DropReason::RecursionTooDeep);
+        }
         let live = self.live_buckets(group);
+        // A group that picks a bucket and finds none has not run, to Open vSwitch.
+        let picks = matches!(group.kind, GroupKind::FastFailover | GroupKind::Select);
+        let has_run = !picks || !live.is_empty();
+        if has_run || self.context.pipeline.compat() == Compat::Spec {
+            self.credits.push(Credit::Group(id));
+        }
         self.observer.note(format_args!(
             "group {} ({}): {} of {} buckets can be chosen",
             id.0,
@@ -74,7 +82,7 @@ impl<O: Observer> Walk<'_, O> {
             return Vec::new();
         };
         self.observer.note(format_args!("bucket {}", bucket.id));
-        self.on_copy(|walk| {
+        self.on_copy(true, |walk| {
             walk.source.reason = PacketInReason::Group;
             walk.run_bucket_set(&bucket.actions);
         })

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Effect;
 use super::Observer;
-use super::fields::subfield_mask;
+use super::fields::{port_in_field, subfield_mask};
 use super::walk::Walk;
 use crate::flow::field::field;
 use crate::openflow::action::{
@@ -121,15 +121,8 @@ impl<O: Observer> Walk<'_, O> {
             };
             match &spec.target {
                 LearnTarget::Match(target) => add_match(&mut matching, *target, value),
-                LearnTarget::Load(target) => actions.push(Action::SetField(FieldValue {
-                    field: target.field,
-                    value: value << target.start & subfield_mask(*target),
-                    mask: subfield_mask(*target),
-                })),
-                LearnTarget::Output => actions.push(Action::Output {
-                    port: PortNo(value as u32),
-                    max_len: 0xffff,
-                }),
+                LearnTarget::Load(target) => actions.push(load(*target, value)),
+                LearnTarget::Output => actions.extend(output(value)),
             }
         }
         if learn.fin_idle_timeout != 0 || learn.fin_hard_timeout != 0 {
@@ -165,6 +158,33 @@ impl<O: Observer> Walk<'_, O> {
         flow.find(pipeline);
         flow.is_found() || flow.has_room(pipeline)
     }
+}
+
+/// The load of a value, which may be too wide for the action of that name.
+fn load(target: Subfield, value: u128) -> Action {
+    match u64::try_from(value) {
+        Ok(value) if target.len <= 64 => Action::Load { target, value },
+        _ => Action::SetField(FieldValue {
+            field: target.field,
+            value: value << target.start & subfield_mask(target),
+            mask: subfield_mask(target),
+        }),
+    }
+}
+
+/// The output to a port whose number was read from a field: 16 bits of it mean OpenFlow 1.0's
+/// numbers.  Numbers that stand for no place of their own are left out.
+fn output(number: u128) -> Option<Action> {
+    let port = port_in_field(number);
+    let is_place = port.0 < 0xff00
+        || matches!(
+            port,
+            PortNo::IN_PORT | PortNo::FLOOD | PortNo::ALL | PortNo::LOCAL
+        );
+    is_place.then_some(Action::Output {
+        port,
+        max_len: 0xffff,
+    })
 }
 
 fn add_match(matching: &mut Match, target: Subfield, value: u128) {

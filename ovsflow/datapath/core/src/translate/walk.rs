@@ -10,10 +10,10 @@ use crate::error::DropReason;
 use crate::flow::{FlowKey, FlowMask, Slot, slot};
 use crate::openflow::action::{Action, Instructions, TableId};
 use crate::packet::PortNo;
-use crate::table::{RuleId, RuleRef, port_config};
+use crate::table::{Compat, RuleId, RuleRef, port_config};
 
 /// Levels of resubmit and groups that may be open at once.
-const MAX_DEPTH: u32 = 64;
+pub(super) const MAX_DEPTH: u32 = 64;
 
 /// Nested runs of any kind that may be open at once: bounds this thread's stack.
 const MAX_FRAMES: u32 = 400;
@@ -77,7 +77,7 @@ pub(super) struct Walk<'a, O> {
     pub(super) paused: Option<Option<ControllerOut>>,
     tables: TableSet,
     /// Levels that count towards [`MAX_DEPTH`].
-    depth: u32,
+    pub(super) depth: u32,
     frames: u32,
     runs: u32,
     /// Resubmits that are open.
@@ -209,12 +209,23 @@ impl<'a, O: Observer> Walk<'a, O> {
     /// runs their rules' instructions.
     pub(super) fn tables_from(&mut self, table: TableId, in_port: Option<PortNo>) {
         let mut next = Some((table, in_port));
+        let mut first = None;
         while let Some((table, in_port)) = next {
             if self.hides_from_tables() {
                 self.freeze(Step::Table { table, in_port });
                 return;
             }
             next = self.one_table(table, in_port).map(|table| (table, None));
+            if next.is_some() && self.depth >= MAX_DEPTH {
+                return self.fail(DropReason::RecursionTooDeep);
+            }
+            first.get_or_insert(self.source);
+        }
+        // To Open vSwitch a goto is a call: what follows comes from the first table again.
+        if let Some(first) = first
+            && self.context.pipeline.compat() == Compat::Ovs
+        {
+            self.source = first;
         }
     }
 
@@ -294,15 +305,17 @@ impl<'a, O: Observer> Walk<'a, O> {
         instructions.goto
     }
 
-    /// No rule matched: the packet is dropped, and what the action set has collected with it.
-    /// Source: OpenFlow 1.3.5 §5.4.
+    /// No rule matched: the packet is dropped, and what the action set has collected with it;
+    /// Open vSwitch runs the action set all the same.  Source: OpenFlow 1.3.5 §5.4.
     fn miss(&mut self, table: TableId) {
         self.credits.push(Credit::Miss(table));
         if self.resubmitted > 0 {
             // A resubmit that finds nothing has no effect.
             return;
         }
-        self.set.clear();
+        if self.context.pipeline.compat() == Compat::Spec {
+            self.set.clear();
+        }
         if self.context.settings.miss_to_controller {
             self.source.cookie = u64::MAX;
             self.source.rule = None;
@@ -315,6 +328,9 @@ impl<'a, O: Observer> Walk<'a, O> {
 
     /// Looks the packet up in `table` as if it came from `in_port`, and comes back.
     pub(super) fn resubmit(&mut self, in_port: Option<PortNo>, table: TableId) {
+        if self.depth >= MAX_DEPTH {
+            return self.fail(DropReason::RecursionTooDeep);
+        }
         let deeper = table <= self.source.table;
         let source = self.source;
         self.nested(deeper, |walk| {

@@ -150,13 +150,13 @@ impl Prerequisite {
     /// Whether a match on `value` under `mask` fulfils this.
     ///
     /// `value` must have no bit outside `mask`: what is not matched reads as 0, which fulfils
-    /// no prerequisite but Ethernet's.
+    /// no prerequisite but Ethernet's.  As in Open vSwitch, a match that asks for later fragments
+    /// may name ICMP's fields, but no ports.
     pub fn holds(self, value: &FlowKey, mask: &FlowMask) -> bool {
         let eth_type = || value.value(slot::ETH_TYPE) as u16;
-        let transport = |proto: u8| {
-            value.value(slot::IP_PROTO) as u8 == proto
-                && value.value(slot::IP_FRAG) & LATER_FRAGMENT == 0
-        };
+        let protocol = |number: u8| value.value(slot::IP_PROTO) as u8 == number;
+        let ports =
+            |number: u8| protocol(number) && value.value(slot::IP_FRAG) & LATER_FRAGMENT == 0;
         let nd = |kinds: &[u8]| {
             Self::Icmpv6.holds(value, mask)
                 && value.value(slot::TP_DST) == 0
@@ -173,11 +173,11 @@ impl Prerequisite {
             Self::Ipv4 => eth_type() == 0x0800,
             Self::Ipv6 => eth_type() == 0x86dd,
             Self::Ip => matches!(eth_type(), 0x0800 | 0x86dd),
-            Self::Tcp => Self::Ip.holds(value, mask) && transport(6),
-            Self::Udp => Self::Ip.holds(value, mask) && transport(17),
-            Self::Sctp => Self::Ip.holds(value, mask) && transport(132),
-            Self::Icmpv4 => Self::Ipv4.holds(value, mask) && transport(1),
-            Self::Icmpv6 => Self::Ipv6.holds(value, mask) && transport(58),
+            Self::Tcp => Self::Ip.holds(value, mask) && ports(6),
+            Self::Udp => Self::Ip.holds(value, mask) && ports(17),
+            Self::Sctp => Self::Ip.holds(value, mask) && ports(132),
+            Self::Icmpv4 => Self::Ipv4.holds(value, mask) && protocol(1),
+            Self::Icmpv6 => Self::Ipv6.holds(value, mask) && protocol(58),
             Self::Nd => nd(&[135, 136]),
             Self::NdSolicit => nd(&[135]),
             Self::NdAdvert => nd(&[136]),

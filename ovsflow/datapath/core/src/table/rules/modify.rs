@@ -158,6 +158,13 @@ impl Rules {
         }
     }
 
+    /// Whether a request that is no delete leaves every rule alone and adds none.
+    pub(in crate::table) fn has_nothing_to_do(&self, request: &FlowMod) -> bool {
+        request.command != FlowModCommand::Add
+            && !request.modify_adds
+            && self.selected(request).is_empty()
+    }
+
     /// The rules that a modify or delete is about, before its output filters.
     fn selected(&self, request: &FlowMod) -> Vec<(usize, u32)> {
         let is_strict = matches!(

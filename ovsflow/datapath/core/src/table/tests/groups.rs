@@ -5,8 +5,8 @@ use crate::error::{OfError, OfResult};
 use crate::openflow::action::{Action, GroupId, MeterId};
 use crate::openflow::error;
 use crate::openflow::modify::{
-    Bucket, GroupKind, GroupMod, GroupModCommand, Match, MeterMod, MeterModCommand, Selection,
-    flow_flags,
+    Bucket, FlowModCommand, GroupKind, GroupMod, GroupModCommand, Match, MeterMod, MeterModCommand,
+    Selection, flow_flags,
 };
 use crate::packet::PortNo;
 use crate::table::{Change, Compat, Notice, Pipeline, Port, RemovedReason, port_state};
@@ -126,6 +126,25 @@ fn requests_for_groups_are_checked() {
         apply(&mut pipeline, &group(C::Delete, 8, Vec::new())),
         Ok(())
     );
+}
+
+#[test]
+fn test_modify_of_nothing_with_a_missing_group() {
+    let mut modify = add(5, Match::default(), vec![Action::Group(GroupId(1))]);
+    modify.command = FlowModCommand::Modify;
+    for (compat, wanted) in [
+        (Compat::Spec, Err(error::BAD_OUT_GROUP)),
+        (Compat::Ovs, Ok(())),
+    ] {
+        let mut pipeline = Pipeline::new();
+        pipeline.set_compat(compat);
+        let answer = pipeline.flow_mod(&modify, Now(1), &mut Vec::new());
+        assert_eq!(answer, wanted, "{compat:?}");
+        let rule = add(5, Match::default(), Vec::new());
+        pipeline.flow_mod(&rule, Now(1), &mut Vec::new()).unwrap();
+        let answer = pipeline.flow_mod(&modify, Now(1), &mut Vec::new());
+        assert_eq!(answer, Err(error::BAD_OUT_GROUP), "{compat:?}");
+    }
 }
 
 /// Command, position, ids to insert; ids afterwards.
