@@ -5,8 +5,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,13 @@ needs_open_vswitch = pytest.mark.skipif(
 
 
 @contextmanager
-def open_vswitch(directory: Path) -> Iterator[dict[str, str]]:
-    """Runs one with two bridges of three ports each; yields the environment that finds it."""
+def open_vswitch(
+    directory: Path, bridges: Mapping[str, Sequence[str]] = BRIDGES, *, capture: bool = False
+) -> Iterator[dict[str, str]]:
+    """Runs one with bridges of some ports each; yields the environment that finds it.
+
+    With `capture`, what a port sends is also written to `PORT.pcap` in the directory.
+    """
     environment = os.environ | {
         "OVS_RUNDIR": str(directory),
         "OVS_LOGDIR": str(directory),
@@ -58,7 +63,8 @@ def open_vswitch(directory: Path) -> Iterator[dict[str, str]]:
             "--detach",
             "--no-chdir",
         )
-        run("ovs-vsctl", f"--db={database}", "--no-wait", "init")
+        tags = ["--", "set", "open_vswitch", ".", "other-config:vlan-limit=2"]
+        run("ovs-vsctl", f"--db={database}", "--no-wait", "init", *tags)
         run(
             "ovs-vswitchd",
             database,
@@ -71,20 +77,29 @@ def open_vswitch(directory: Path) -> Iterator[dict[str, str]]:
             "--detach",
             "--no-chdir",
         )
-        for bridge in BRIDGES:
-            run("ovs-vsctl", f"--db={database}", *_bridge(bridge))
+        for bridge, ports in bridges.items():
+            words = _bridge(bridge, ports)
+            for port in (bridge, *ports) if capture else ():
+                words += [
+                    "--",
+                    "set",
+                    "interface",
+                    port,
+                    f"options:tx_pcap={directory}/{port}.pcap",
+                ]
+            run("ovs-vsctl", f"--db={database}", *words)
         yield environment
     finally:
         for pid in pids:
             _stop(pid)
 
 
-def _bridge(name: str) -> list[str]:
+def _bridge(name: str, ports: Sequence[str]) -> list[str]:
     protocols = ",".join(f"OpenFlow1{minor}" for minor in range(6))
     words = ["add-br", name, "--", "set", "bridge", name, "datapath_type=dummy"]
     words += ["fail_mode=secure", f"protocols={protocols}"]
     words += ["other-config:datapath-id=00000000000000aa"]
-    for number, port in enumerate(BRIDGES[name], 1):
+    for number, port in enumerate(ports, 1):
         words += ["--", "add-port", name, port, "--", "set", "interface", port]
         words += ["type=dummy", f"ofport_request={number}"]
     return words
@@ -95,7 +110,8 @@ def _stop(file: Path) -> None:
     if not file.exists():
         return
     pid = int(file.read_text())
-    os.kill(pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
         time.sleep(0.02)

@@ -1,0 +1,134 @@
+"""Where two outcomes of one pipeline differ, told in words."""
+
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from ovsflow.errors import DecodeError
+from ovsflow.openflow.codec import decode
+from ovsflow.openflow.constants import Version
+from ovsflow.openflow.flow_stats_entry import decode_flows
+from ovsflow.openflow.group_stats import GroupStatsReply
+from ovsflow.openflow.packet_in2 import decode_packet_in2
+from ovsflow.openflow.text.render import render_flow_stats, render_match
+from tests.differential.outcome import Happened, Outcome
+
+_MULTIPART_HEAD = 16
+UNKNOWN_COOKIE = 0xFFFFFFFFFFFFFFFF
+_DURATION = slice(4, 12)
+
+
+def differences(ours: Outcome, theirs: Outcome, byte_counts: bool = True) -> list[str]:
+    """What differs, a line for each thing; without `byte_counts` those are not looked at."""
+    lines: list[str] = []
+    for number, (mine, other) in enumerate(zip_longest(ours.steps, theirs.steps)):
+        lines += [f"step {number}: {line}" for line in _happened(mine, other)]
+    if _flow_records(ours.flows) != _flow_records(theirs.flows):
+        lines += _set_difference(_flow_lines(ours.flows), _flow_lines(theirs.flows))
+    lines += _set_difference(_group_lines(ours.groups), _group_lines(theirs.groups))
+    return lines if byte_counts else _without_byte_counts(lines)
+
+
+def _without_byte_counts(lines: list[str]) -> list[str]:
+    """The lines, without those about flows and groups that differ in bytes alone."""
+    plain = [re.sub(r"n_bytes=\d+|bytes=\d+|, \d+\)", "", line) for line in lines]
+    bare = [line.replace("theirs alone", "ours alone  ") for line in plain]
+    return [line for line, one in zip(lines, bare, strict=True) if bare.count(one) == 1]
+
+
+def _happened(ours: Happened, theirs: Happened) -> Iterator[str]:
+    for number in sorted(ours.errors.keys() | theirs.errors.keys()):
+        pair = ours.errors.get(number, "no error"), theirs.errors.get(number, "no error")
+        if pair[0] != pair[1]:
+            yield f"change {number}: ours {pair[0]}, theirs {pair[1]}"
+    for port in sorted(ours.sent.keys() | theirs.sent.keys()):
+        yield from _frames(f"port {port}", ours.sent.get(port, []), theirs.sent.get(port, []))
+    if ours.packet_ins != theirs.packet_ins:
+        mine = [packet_in_words(one) for one in ours.packet_ins]
+        other = [packet_in_words(one) for one in theirs.packet_ins]
+        yield from _sequence("packet-in", _forgotten(mine, other), other)
+
+
+def _forgotten(ours: list[str], theirs: list[str]) -> list[str]:
+    """Our packet-ins, without the cookie where Open vSwitch has lost it (after a pop_mpls)."""
+    unknown = f"cookie={UNKNOWN_COOKIE:#x} "
+    return [
+        re.sub(r"cookie=\S+ ", unknown, mine) if unknown in other else mine
+        for mine, other in zip_longest(ours, theirs[: len(ours)], fillvalue="")
+    ]
+
+
+def _frames(where: str, ours: list[bytes], theirs: list[bytes]) -> Iterator[str]:
+    if ours != theirs:
+        yield from _sequence(where, [one.hex() for one in ours], [one.hex() for one in theirs])
+
+
+def _sequence(what: str, ours: list[str], theirs: list[str]) -> Iterator[str]:
+    if ours == theirs:
+        return
+    if sorted(ours) == sorted(theirs):
+        yield f"{what}: same {len(ours)} in another order"
+        return
+    if len(ours) != len(theirs):
+        yield f"{what}: ours {len(ours)}, theirs {len(theirs)}"
+    for number, (mine, other) in enumerate(zip_longest(ours, theirs, fillvalue="nothing")):
+        if mine != other:
+            yield f"{what} number {number}: ours   {mine}"
+            yield f"{what} number {number}: theirs {other}"
+            return
+
+
+def packet_in_words(body: bytes) -> str:
+    """A packet-in as a line."""
+    packet = decode_packet_in2(body)
+    match = render_match(packet.match)
+    user = "" if packet.userdata is None else f" userdata={packet.userdata.hex()}"
+    return (
+        f"table={packet.table_id} cookie={packet.cookie:#x} reason={packet.reason} {match}"
+        f" total_len={packet.total_len}{user} {packet.data.hex()}"
+    )
+
+
+def _flow_records(replies: list[bytes]) -> list[bytes]:
+    """The records of flows, without their durations, sorted."""
+    found = []
+    for reply in replies:
+        at = _MULTIPART_HEAD
+        while at < len(reply):
+            length = int.from_bytes(reply[at : at + 2], "big")
+            record = bytearray(reply[at : at + length])
+            record[_DURATION] = bytes(8)
+            found.append(bytes(record))
+            at += length
+    return sorted(found)
+
+
+def _flow_lines(replies: list[bytes]) -> list[str]:
+    return [_flow_line(record) for record in _flow_records(replies)]
+
+
+def _flow_line(record: bytes) -> str:
+    try:
+        (flow,) = decode_flows(record, Version.OF13)
+    except DecodeError as error:
+        return f"{error}: {record.hex()}"
+    return render_flow_stats(flow, Version.OF13)
+
+
+def _group_lines(replies: list[bytes]) -> list[str]:
+    lines = []
+    for reply in replies:
+        body = decode(reply).body
+        assert isinstance(body, GroupStatsReply)
+        lines += [
+            f"group {one.group_id} packets={one.packet_count}"
+            f" bytes={one.byte_count} buckets={one.buckets}"
+            for one in body.groups
+        ]
+    return lines
+
+
+def _set_difference(ours: list[str], theirs: list[str]) -> list[str]:
+    mine, other = sorted(ours), sorted(theirs)
+    lines = [f"table: ours alone   {line}" for line in mine if line not in other]
+    return lines + [f"table: theirs alone {line}" for line in other if line not in mine]

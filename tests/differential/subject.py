@@ -1,0 +1,125 @@
+"""The switch under test: one `Datapath` without threads, with memory ports."""
+
+import json
+from itertools import groupby
+from types import TracebackType
+from typing import Self
+
+from ovsflow.datapath import Datapath
+from ovsflow.openflow.codec import encode
+from ovsflow.openflow.constants import ALL_TABLES, FlowModCommand, GroupModCommand, Version
+from ovsflow.openflow.flow_mod import FlowMod
+from ovsflow.openflow.flow_stats import FlowStatsRequest
+from ovsflow.openflow.framing import Framer
+from ovsflow.openflow.group_mod import GroupMod
+from ovsflow.openflow.group_stats import GroupStatsRequest
+from ovsflow.openflow.multipart import StatsRequest
+from tests.differential.outcome import Happened, Outcome, read_errors
+from tests.differential.pipeline import Arrival, Change, Pipeline, Step
+
+LOCAL = 0xFFFFFFFE
+PORTS = (1, 2, 3, 4, LOCAL)
+ALL_GROUPS = 0xFFFFFFFC
+
+CLEAN = tuple(
+    encode(body, Version.OF13)
+    for body in (
+        FlowMod(command=FlowModCommand.DELETE, table_id=ALL_TABLES),
+        GroupMod(command=GroupModCommand.DELETE, group_id=ALL_GROUPS),
+    )
+)
+"""Messages that leave a switch without flows and groups."""
+
+
+class Subject:
+    """Runs pipelines on the switch under test."""
+
+    def __init__(self, compat: str = "ovs") -> None:
+        self.datapath = Datapath("subject", workers=0)
+        for number in PORTS:
+            self.datapath.add_port(number, f"m{number}", "memory", {}, 0)
+        self.datapath.configure(
+            {
+                "packet_in_rate": 0,
+                "controllers_connected": True,
+                "invalid_ttl_to_controller": True,
+                "compat": compat,
+            }
+        )
+        self.now = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.datapath.close()
+
+    def run(self, pipeline: Pipeline) -> Outcome:
+        """What the switch does with a pipeline, from empty tables."""
+        self.datapath.apply(Version.OF13, b"".join(CLEAN), self.now)
+        steps = [self._step(step) for step in pipeline.steps]
+        return Outcome(steps, self._query(FlowStatsRequest()), self._query(GroupStatsRequest()))
+
+    def reasons(self, pipeline: Pipeline) -> list[list[set[str]]]:
+        """Why each packet of each step was dropped, wholly or a copy of it."""
+        self.datapath.apply(Version.OF13, b"".join(CLEAN), self.now)
+        found = []
+        for step in pipeline.steps:
+            self._change(step.changes)
+            found.append([self._dropped(arrival) for arrival in step.arrivals])
+            for number in PORTS:
+                self.datapath.receive(number)
+        return found
+
+    def _dropped(self, arrival: Arrival) -> set[str]:
+        before = self._drops()
+        self.now += 1000
+        self.datapath.execute(arrival.port, arrival.frame, self.now)
+        self._packet_ins()
+        after = self._drops()
+        return {reason for reason, count in after.items() if count != before.get(reason, 0)}
+
+    def _drops(self) -> dict[str, int]:
+        drops = json.loads(self.datapath.statistics())["drops"]
+        assert isinstance(drops, dict)
+        return drops
+
+    def _step(self, step: Step) -> Happened:
+        happened = Happened(self._change(step.changes))
+        for arrival in step.arrivals:
+            self.now += 1000
+            self.datapath.execute(arrival.port, arrival.frame, self.now)
+            happened.packet_ins += self._packet_ins()
+        sent = {number: self.datapath.receive(number) for number in PORTS}
+        happened.sent = {number: frames for number, frames in sent.items() if frames}
+        return happened
+
+    def _change(self, changes: list[Change]) -> dict[int, str]:
+        errors: dict[int, str] = {}
+        for version, run in groupby(enumerate(changes), key=lambda one: one[1].version):
+            messages = b"".join(change.message(xid) for xid, change in run)
+            reply = self.datapath.apply(version, messages, self.now, table_ids=True)
+            errors |= read_errors(Framer().feed(reply), version)
+        return errors
+
+    def _packet_ins(self) -> list[bytes]:
+        found = []
+        while events := self.datapath.events(64):
+            for event in events:
+                if event.kind == "packet_in" and event.controller_id == 0:
+                    found.append(event.encode(Version.OF13, format="nxt_packet_in2")[16:])
+        return found
+
+    def _query(self, body: StatsRequest) -> list[bytes]:
+        request = encode(body, Version.OF13, 1)
+        messages: list[bytes] = []
+        cursor: int | None = 0
+        while cursor is not None:
+            reply, cursor = self.datapath.query(Version.OF13, request, self.now, cursor)
+            messages += Framer().feed(reply)
+        return messages
