@@ -69,12 +69,9 @@ def test_counters_are_told_again_when_the_flag_goes(switch: Switch) -> None:
         watcher.send(FlowMod(instructions=output))
         watcher.settle()
         switch.inject(1, FRAME)
-        # Asking has the counters brought up to date, under the flags of then.
-        assert flows(watcher)[0].packet_count == 1
         watcher.send(FlowMod(instructions=output, flags=NO_PKT))
         watcher.settle()
         switch.inject(1, FRAME)
-        assert flows(watcher)[0].packet_count is None
         watcher.send(FlowMod(instructions=output))
         (flow,) = flows(watcher)
         assert (flow.packet_count, flow.byte_count) == (1, 120)

@@ -85,15 +85,16 @@ impl Datapath {
         /// OFPT_FLOW_MOD, and where its flags are since OpenFlow 1.1.
         const FLOW_MOD: u8 = 14;
         const FLAGS: std::ops::Range<usize> = 44..46;
+        const COUNTING: u16 =
+            flow_flags::RESET_COUNTS | flow_flags::NO_PKT_COUNTS | flow_flags::NO_BYT_COUNTS;
         let is_plain = |message: &[u8]| {
             let flags = message.get(FLAGS).and_then(|flags| flags.first_chunk());
             message.get(1) == Some(&FLOW_MOD)
-                && flags
-                    .is_some_and(|&flags| u16::from_be_bytes(flags) & flow_flags::RESET_COUNTS == 0)
+                && flags.is_some_and(|&flags| u16::from_be_bytes(flags) & COUNTING == 0)
         };
         version == Version::Of10
             || !split(messages).all(is_plain)
-            || self.shared.read().pipeline.tells_removals()
+            || self.shared.read().pipeline.counts_must_be_prompt()
     }
 }
 

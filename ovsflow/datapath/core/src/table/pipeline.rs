@@ -208,9 +208,9 @@ impl Pipeline {
         rules.into_iter().chain(self.fdb.next_expiry()).min()
     }
 
-    /// Whether removals of rules may have to be told, counters and all.
-    pub const fn tells_removals(&self) -> bool {
-        self.rules.tells_removals
+    /// Whether a change may tell counters, or change how what was counted before is read.
+    pub const fn counts_must_be_prompt(&self) -> bool {
+        self.rules.counts_must_be_prompt
     }
 
     /// Calls `visit` for the rules that `filter` picks among the next `limit` slots from `cursor`

@@ -97,8 +97,8 @@ pub(super) struct Rules {
     orphans: Vec<(TableId, u64)>,
     /// Whether changes of rules are noticed.
     pub(super) monitored: bool,
-    /// Whether a rule was ever added whose removal is to be told.
-    pub(super) tells_removals: bool,
+    /// Whether a rule was ever added whose counters must be brought up to date before a change.
+    pub(super) counts_must_be_prompt: bool,
     /// Words on their way into a body.
     scratch: Vec<u64>,
 }
@@ -115,7 +115,7 @@ impl Rules {
             journal: None,
             orphans: Vec::new(),
             monitored: false,
-            tells_removals: false,
+            counts_must_be_prompt: false,
             scratch: Vec::new(),
         }
     }

@@ -9,6 +9,11 @@ use crate::openflow::error::{BAD_GOTO_TABLE, OVERLAP, TABLE_FULL};
 use crate::openflow::modify::{FlowMod, FlowModCommand, flow_flags};
 use crate::time::Now;
 
+/// Flags of rules whose counters must be true at the moment of the next change: told on removal, or
+/// held back under flags that a replacement may not have.
+const PROMPT_COUNTS: u16 =
+    flow_flags::SEND_FLOW_REM | flow_flags::NO_PKT_COUNTS | flow_flags::NO_BYT_COUNTS;
+
 impl Rules {
     /// Applies a FLOW_MOD whose references have been checked.
     pub(in crate::table) fn flow_mod(
@@ -60,7 +65,7 @@ impl Rules {
 
     fn add(&mut self, request: &FlowMod, now: Now, notices: &mut Vec<Notice>) -> OfResult<()> {
         let index = usize::from(request.table.0);
-        self.tells_removals |= request.flags & flow_flags::SEND_FLOW_REM != 0;
+        self.counts_must_be_prompt |= request.flags & PROMPT_COUNTS != 0;
         let table = &self.tables[index];
         if request.flags & flow_flags::CHECK_OVERLAP != 0
             && table
