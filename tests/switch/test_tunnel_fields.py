@@ -95,3 +95,15 @@ def test_fields_that_are_written_are_sent(switch: Switch) -> None:
     vxlan = sent[42:]
     assert vxlan[:8] == struct.pack("!BBHI", HAS_VNI | HAS_POLICY, 8, 0x1234, VNI << 8)
     assert vxlan[8:] == INNER
+
+
+@pytest.mark.parametrize("max_len", [14, 40, len(INNER), 1000])
+def test_a_cut_copy_is_cut_inside_the_tunnel(switch: Switch, max_len: int) -> None:
+    switch.add_flow(
+        f"in_port=1,actions=set_field:{VNI}->tun_id,set_field:172.31.1.2->tun_dst,"
+        f"output(port=2,max_len={max_len}),9"
+    )
+    switch.inject(1, INNER)
+    (sent,) = switch.receive(2)
+    assert sent[42:] == struct.pack("!BBHI", HAS_VNI, 0, 0, VNI << 8) + INNER[:max_len]
+    assert switch.receive(9) == [INNER], "only the copy is cut"

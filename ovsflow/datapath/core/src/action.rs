@@ -21,8 +21,12 @@ pub enum DpAction {
     Output(PortNo),
     /// Sends a copy through a tunnel port, with this metadata.
     OutputTunnel { port: PortNo, tunnel: Arc<Tunnel> },
-    /// Sends a copy cut to a number of bytes.
-    OutputTruncated { port: PortNo, max_len: u32 },
+    /// Sends a copy cut to a number of bytes, through a tunnel if there is metadata for one.
+    OutputTruncated {
+        port: PortNo,
+        max_len: u32,
+        tunnel: Option<Arc<Tunnel>>,
+    },
     /// Hands a copy to the control plane.
     Controller(Arc<ControllerOut>),
     /// Counts a copy that is lost, and goes on.

@@ -12,8 +12,19 @@ pub(super) fn describe(action: &DpAction) -> String {
         DpAction::OutputTunnel { port, tunnel } => {
             format!("output:{}({})", port_name(*port), describe_tunnel(tunnel))
         }
-        DpAction::OutputTruncated { port, max_len } => {
-            format!("output(port={},max_len={max_len})", port_name(*port))
+        DpAction::OutputTruncated {
+            port,
+            max_len,
+            tunnel,
+        } => {
+            let tunnel = tunnel
+                .as_deref()
+                .map(|t| format!("({})", describe_tunnel(t)));
+            let tunnel = tunnel.unwrap_or_default();
+            format!(
+                "output(port={},max_len={max_len}){tunnel}",
+                port_name(*port)
+            )
         }
         DpAction::Controller(out) => format!("controller(reason={})", reason_name(out.reason)),
         DpAction::Drop(reason) => format!("drop({})", reason.name()),

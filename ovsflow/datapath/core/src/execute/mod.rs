@@ -306,7 +306,14 @@ fn deliver<S: Sink>(action: &DpAction, mut packet: Box<Packet>, sink: &mut S) {
             packet.tunnel = Some(**tunnel);
             sink.output(*port, packet);
         }
-        DpAction::OutputTruncated { port, max_len } => {
+        DpAction::OutputTruncated {
+            port,
+            max_len,
+            tunnel,
+        } => {
+            if let Some(tunnel) = tunnel {
+                packet.tunnel = Some(**tunnel);
+            }
             output_truncated(*port, *max_len as usize, packet, sink);
         }
         DpAction::Controller(out) => tell(out, packet, sink),

@@ -80,21 +80,21 @@ impl<O: Observer> Walk<'_, O> {
         if !port.is_up() {
             return Err(DropReason::PortDown);
         }
-        if let Some(config) = &port.tunnel {
-            let tunnel = Arc::new(self.outgoing_tunnel(config)?);
-            self.emitter.flush_all(&self.flow);
-            self.emitter.push(DpAction::OutputTunnel {
+        let tunnel = match &port.tunnel {
+            Some(config) => Some(Arc::new(self.outgoing_tunnel(config)?)),
+            None => None,
+        };
+        self.emitter.flush_all(&self.flow);
+        self.emitter.push(match (max_len, tunnel) {
+            (None, None) => DpAction::Output(number),
+            (None, Some(tunnel)) => DpAction::OutputTunnel {
                 port: number,
                 tunnel,
-            });
-            return Ok(());
-        }
-        self.emitter.flush_all(&self.flow);
-        self.emitter.push(match max_len {
-            None => DpAction::Output(number),
-            Some(max_len) => DpAction::OutputTruncated {
+            },
+            (Some(max_len), tunnel) => DpAction::OutputTruncated {
                 port: number,
                 max_len,
+                tunnel,
             },
         });
         Ok(())

@@ -267,6 +267,7 @@ fn random_list(random: &mut Random, depth: usize) -> Arc<[DpAction]> {
             3 => DpAction::OutputTruncated {
                 port,
                 max_len: 14 + random.below(100) as u32,
+                tunnel: None,
             },
             4 => DpAction::Controller(controller_out()),
             5 => DpAction::DecTtl { skip_to, expired },
