@@ -153,14 +153,7 @@ impl Walk {
                 self.value.set(slot::VLAN_TCI, inner);
                 self.value.set(slot::VLAN_TCI2, 0);
             }
-            Action::PushVlan(_) => {
-                if self.value.value(slot::VLAN_TCI2) & VLAN_PRESENT != 0 {
-                    return Err(error::BAD_TAG);
-                }
-                let outer = self.value.value(slot::VLAN_TCI);
-                self.value.set(slot::VLAN_TCI2, outer);
-                self.value.set(slot::VLAN_TCI, outer | VLAN_PRESENT);
-            }
+            Action::PushVlan(_) => self.push_vlan()?,
             Action::SetVlanVid(_) | Action::SetVlanPcp(_) => {
                 let tci = VLAN_PRESENT;
                 self.value.set_masked(slot::VLAN_TCI, tci, VLAN_PRESENT);
@@ -191,6 +184,17 @@ impl Walk {
             Action::Learn(learn) => self.learn(learn)?,
             _ => {}
         }
+        Ok(())
+    }
+
+    /// A tag more in front of one tag at most: a packet is not known to have room for a third.
+    fn push_vlan(&mut self) -> OfResult<()> {
+        if self.value.value(slot::VLAN_TCI2) & VLAN_PRESENT != 0 {
+            return Err(error::BAD_TAG);
+        }
+        let outer = self.value.value(slot::VLAN_TCI);
+        self.value.set(slot::VLAN_TCI2, outer);
+        self.value.set(slot::VLAN_TCI, outer | VLAN_PRESENT);
         Ok(())
     }
 
