@@ -14,6 +14,9 @@ def test_vacancy_is_told_when_it_crosses_its_marks(version: int) -> None:
     with Switch("v0", ports=["p1:memory"], workers=0, settings={"table_limit": 10}) as switch:
         newer, older = Watcher(switch, version), Watcher(switch, 4)
         with newer.sock, older.sock:
+            # By now each has been told of the other, where its version tells.
+            older.settle()
+            newer.settle()
             newer.send(TableMod(0, TableConfig.VACANCY_EVENTS, vacancy=(30, 60)))
             assert newer.settle() == []
             for number in range(8):
