@@ -82,26 +82,30 @@ class Wires:
     def send(self, frame: bytes, mark: int) -> None:
         self.sender.send((frame + mark.to_bytes(4)).ljust(60, b"\0"))
 
-    def came_out(self, mark: int) -> list[int]:
-        """Ports by which the frame `mark` left, up to the fence of the same mark."""
+    def came_out(self, mark: int, wanted: int) -> list[int]:
+        """Ports by which the frame `mark` left, once its fence and `wanted` frames are there.
+
+        Ports are flushed one by one, so the frame may come out of its port after the fence of
+        another; one that comes out later still is caught as a frame of an earlier round.
+        """
         found: list[int] = []
         fence = (FENCE + mark.to_bytes(4)).ljust(60, b"\0")
         frame = (FRAME + mark.to_bytes(4)).ljust(60, b"\0")
-        while True:
+        unmarked = (FRAME + bytes(4)).ljust(60, b"\0")
+        fenced = False
+        while not fenced or len(found) < wanted:
             ready, _, _ = select.select(list(self.sockets), [], [], 10)
-            assert ready, f"nothing came out for mark {mark}"
-            # Port 3 last: the fence comes out there, after all else.
-            fenced = False
-            for device in sorted(ready, key=lambda each: self.sockets[each]):
+            assert ready, f"nothing more came out for mark {mark}: {fenced=} {found=}"
+            for device in ready:
                 number = self.sockets[device]
                 for data in self.waiting(device):
-                    if number != 1 and data == frame:
+                    if number == 1 or not data.startswith((FRAME, FENCE)) or data == unmarked:
+                        continue
+                    assert data in (frame, fence), f"mark {mark}: {data.hex()} is of another round"
+                    fenced |= data == fence
+                    if data == frame:
                         found.append(number)
-                    fenced |= number == 3 and data == fence
-            if fenced:
-                second = [device for device, number in self.sockets.items() if number == 2]
-                found += [2 for data in self.waiting(second[0]) if data == frame]
-                return found
+        return found
 
     @staticmethod
     def waiting(device: socket.socket) -> list[bytes]:
@@ -135,7 +139,12 @@ def main(path: str, rounds: int) -> None:
         wires.send(FRAME, mark)
         wires.send(FENCE, mark)
         wanted = list(installed.values())
-        assert (left := wires.came_out(mark)) == wanted, (mark, left, wanted, installed)
+        assert (left := wires.came_out(mark, len(wanted))) == wanted, (
+            mark,
+            left,
+            wanted,
+            installed,
+        )
         for _ in range(chance.randrange(3)):
             wires.send(FRAME, 0)
     print("held", rounds)
