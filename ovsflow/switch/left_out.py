@@ -7,6 +7,7 @@ Source: OpenFlow 1.4.1 §7.4.5 (OFPFME_PAUSED, OFPFME_RESUMED); Open vSwitch doe
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from ovsflow.openflow.constants import MonitorEvent, Version
@@ -43,7 +44,7 @@ class LeftOut:
             # It came and went; what was there before it stays removed.
             kept = earlier[:-1]
         elif update.event == MonitorEvent.MODIFIED and last == MonitorEvent.ADDED:
-            kept = [*earlier[:-1], _as_added(update)]
+            kept = [*earlier[:-1], replace(update, event=MonitorEvent.ADDED)]
         elif last in (MonitorEvent.MODIFIED, MonitorEvent.ADDED):
             kept = [*earlier[:-1], update]
         else:
@@ -56,20 +57,6 @@ class LeftOut:
         for updates in self._changes.values():
             yield FlowMonitorReply(tuple(updates))
         yield resumed(version)
-
-
-def _as_added(update: FlowUpdate) -> FlowUpdate:
-    return FlowUpdate(
-        MonitorEvent.ADDED,
-        match=update.match,
-        instructions=update.instructions,
-        table_id=update.table_id,
-        reason=update.reason,
-        priority=update.priority,
-        idle_timeout=update.idle_timeout,
-        hard_timeout=update.hard_timeout,
-        cookie=update.cookie,
-    )
 
 
 def paused(version: int) -> Body:

@@ -91,9 +91,6 @@ impl Cursor {
                 *self = Self::default();
             }
             loaded = later;
-            if repeat && self.next == frames.lengths.len() {
-                *self = Self::default();
-            }
         }
         counters.rx_packets += count as u64;
         counters.rx_bytes += bytes;
