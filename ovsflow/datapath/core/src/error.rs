@@ -89,6 +89,7 @@ drop_reasons! {
     TxError "tx_error" "The device refused the frame.",
     TxOversize "tx_oversize" "The frame is larger than the device's MTU.",
     RxError "rx_error" "The device reported an error while receiving.",
+    RxQueueFull "rx_queue_full" "The host's queue towards the switch was full: packets came faster than they were read.",
     TunnelNoDestination "tunnel_no_destination" "Output to a tunnel port with no tun_dst.",
     TunnelOwnAddress "tunnel_own_address" "The tunnel destination is the address the packet arrived at.",
     TunnelNoRoute "tunnel_no_route" "The host has no route to the tunnel destination.",

@@ -12,6 +12,8 @@
 mod bundle;
 mod fit;
 #[cfg(test)]
+mod hole;
+#[cfg(test)]
 mod lab;
 mod memory;
 mod open;
@@ -77,6 +79,11 @@ pub trait Receiver: Send {
         batch: &mut Batch,
         counters: &mut PortCounters,
     ) -> io::Result<bool>;
+
+    /// Counts packets that the host has lost since the last call because nobody read them in time.
+    ///
+    /// Asked for when somebody wants to see the counters, not for each batch.
+    fn note_losses(&mut self, _counters: &mut PortCounters) {}
 }
 
 /// The sending half of a port, one for each worker.

@@ -146,6 +146,14 @@ impl Receiver for PacketReceiver {
             },
         }
     }
+
+    fn note_losses(&mut self, counters: &mut PortCounters) {
+        // A device that is gone has nothing more to tell.
+        let losses = self.socket.take_packet_losses().unwrap_or(0);
+        counters
+            .rx_drops
+            .add(DropReason::RxQueueFull, u64::from(losses));
+    }
 }
 
 /// Reads what came beside a frame; gives the packet back as an error when it is of no use.

@@ -14,12 +14,15 @@ use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
     OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
 };
-use super::sys::{Device, VNET_HEADER, open_tap, set_tap_offload, tun_offload};
+use super::sys::{Device, TapLosses, VNET_HEADER, open_tap, set_tap_offload, tun_offload};
 use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender, virtio};
 use crate::error::DropReason;
 use crate::packet::gso::complete_crc;
 use crate::packet::{LARGE_FRAME, Packet, Pool, PortNo};
 use crate::time::Now;
+
+/// Frames that may wait in the kernel to be received: half a second of 17,500 small ones a second.
+const QUEUE_LENGTH: u32 = 8192;
 
 /// What the host may leave to us, the most that some kernel offers first.
 const OFFLOADS: [(u32, &str); 4] = [
@@ -49,8 +52,11 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         .iter()
         .find(|(offload, _)| set_tap_offload(&file, *offload).is_ok());
     let device = Device::find(&name)?;
+    // A shorter queue loses packets sooner; it is no reason not to open the port.
+    let _ = device.set_queue_length(QUEUE_LENGTH);
     let receiver = TapReceiver {
         number: request.number,
+        losses: TapLosses::new(file.clone())?,
         file: file.clone(),
         spare: None,
     };
@@ -76,6 +82,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
 struct TapReceiver {
     number: PortNo,
     file: Arc<File>,
+    losses: TapLosses,
     /// The packet that found nothing to read.
     spare: Option<Box<Packet>>,
 }
@@ -128,6 +135,12 @@ impl Receiver for TapReceiver {
             batch.push(packet);
         }
         Ok(true)
+    }
+
+    fn note_losses(&mut self, counters: &mut PortCounters) {
+        // A device that is gone, or that we may not follow, has nothing more to tell.
+        let losses = self.losses.take().unwrap_or(0);
+        counters.rx_drops.add(DropReason::RxQueueFull, losses);
     }
 }
 

@@ -242,7 +242,10 @@ impl Worker {
     }
 
     /// Adds this worker's numbers of each port to `totals`.
-    pub fn port_counters(&self, totals: &mut HashMap<PortNo, PortCounters>) {
+    pub fn port_counters(&mut self, totals: &mut HashMap<PortNo, PortCounters>) {
+        for port in &mut self.receivers {
+            port.receiver.note_losses(&mut port.counters);
+        }
         let received = self.receivers.iter().map(|p| (p.number, &p.counters));
         let retired = self.retired.iter().map(|(&number, c)| (number, c));
         for (number, counters) in received.chain(retired).chain(self.outlet.counters()) {
@@ -288,7 +291,8 @@ impl Worker {
 
     /// A device is lost for good: its port receives no more.
     fn lose_receiver(&mut self, place: usize, error: &std::io::Error) {
-        let port = self.receivers.remove(place);
+        let mut port = self.receivers.remove(place);
+        port.receiver.note_losses(&mut port.counters);
         self.shared.events.push(Event {
             origin: 0,
             body: EventBody::PortError {

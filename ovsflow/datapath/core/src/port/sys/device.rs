@@ -80,6 +80,21 @@ impl Device {
         check(result).map(|_| ())
     }
 
+    /// Sets how many frames may wait in the device's queue.
+    pub(in crate::port) fn set_queue_length(&self, frames: u32) -> io::Result<()> {
+        let mut request = self.request();
+        request[NAME..NAME + 4].copy_from_slice(&frames.to_ne_bytes());
+        // SAFETY: `request` is a whole ifreq, which the call only reads.
+        let result = unsafe {
+            libc::ioctl(
+                self.socket.as_raw_fd(),
+                libc::SIOCSIFTXQLEN as _,
+                request.as_mut_ptr(),
+            )
+        };
+        check(result).map(|_| ())
+    }
+
     /// The link's speed in kbit/s; 0 if the device does not tell.
     pub(in crate::port) fn speed(&self) -> u32 {
         let mut command = [0_u32; 16];

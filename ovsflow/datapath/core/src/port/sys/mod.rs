@@ -27,7 +27,7 @@ pub(super) use messages::{Inbox, Incoming, Outgoing, VNET_HEADER, send_messages}
 pub(super) use socket::Socket;
 #[cfg(test)]
 pub(super) use socket::{enter_new_network, thread_id};
-pub(super) use tun::{open_tap, set_tap_offload, tun_offload};
+pub(super) use tun::{TapLosses, open_tap, set_tap_offload, tun_offload};
 
 use std::io;
 

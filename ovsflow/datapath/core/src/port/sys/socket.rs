@@ -5,6 +5,11 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{Address, check};
 
+/// SO_MEMINFO: its numbers, and which of them counts drops; the installed headers may be older.
+const SO_MEMINFO: i32 = 55;
+const MEMINFO_NUMBERS: usize = 9;
+const MEMINFO_DROPS: usize = 8;
+
 /// A socket, non-blocking and closed on exec.
 #[derive(Debug)]
 pub(in crate::port) struct Socket(OwnedFd);
@@ -93,6 +98,37 @@ impl Socket {
             )
         };
         check(result).map(|_| ())
+    }
+
+    /// The value of an option that is a structure of `N` native numbers.
+    fn numbers<const N: usize>(&self, level: i32, name: i32) -> io::Result<[u32; N]> {
+        let mut value = [0_u32; N];
+        let mut len = size_of_val(&value) as libc::socklen_t;
+        // SAFETY: `value` is writable for the `len` bytes that the kernel is told of.
+        let result = unsafe {
+            libc::getsockopt(
+                self.as_raw_fd(),
+                level,
+                name,
+                value.as_mut_ptr().cast(),
+                &raw mut len,
+            )
+        };
+        check(result)?;
+        Ok(value)
+    }
+
+    /// Frames that a packet socket has lost for want of room since the last call.
+    pub(in crate::port) fn take_packet_losses(&self) -> io::Result<u32> {
+        // struct tpacket_stats: frames and losses; reading sets both to 0.
+        let [_, losses] = self.numbers(libc::SOL_PACKET, libc::PACKET_STATISTICS)?;
+        Ok(losses)
+    }
+
+    /// Datagrams that the socket has lost for want of room in its life, modulo 2^32.
+    pub(in crate::port) fn losses(&self) -> io::Result<u32> {
+        let numbers: [u32; MEMINFO_NUMBERS] = self.numbers(libc::SOL_SOCKET, SO_MEMINFO)?;
+        Ok(numbers[MEMINFO_DROPS])
     }
 
     /// Asks for buffers of `bytes`; past the system's limit when we may, up to it otherwise.

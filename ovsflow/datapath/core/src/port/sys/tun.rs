@@ -1,9 +1,10 @@
 //! TAP devices: a network device whose other end is a descriptor.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::fd::AsRawFd;
+use std::io::{self, Read, Seek};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 
 use super::check;
 use super::device::{IFREQ, NAME, device_name};
@@ -12,6 +13,8 @@ use super::device::{IFREQ, NAME, device_name};
 const TUNSETIFF: u32 = 0x4004_54ca;
 const TUNSETOFFLOAD: u32 = 0x4004_54d0;
 const TUNSETVNETHDRSZ: u32 = 0x4004_54d8;
+const TUNGETIFF: u32 = 0x8004_54d2;
+const TUNGETDEVNETNS: u32 = 0x54e3;
 const IFF_TAP: u16 = 0x0002;
 const IFF_NO_PI: u16 = 0x1000;
 const IFF_VNET_HDR: u16 = 0x4000;
@@ -43,11 +46,97 @@ pub(in crate::port) fn open_tap(name: &str, header: i32) -> io::Result<(File, St
     check(unsafe { libc::ioctl(file.as_raw_fd(), TUNSETIFF as _, request.as_mut_ptr()) })?;
     // SAFETY: the call reads one int.
     check(unsafe { libc::ioctl(file.as_raw_fd(), TUNSETVNETHDRSZ as _, &raw const header) })?;
-    let name = request[..NAME]
-        .split(|byte| *byte == 0)
-        .next()
-        .unwrap_or(&[]);
-    Ok((file, String::from_utf8_lossy(name).into_owned()))
+    Ok((file, name_in(&request)))
+}
+
+/// The name at the start of an ifreq.
+fn name_in(request: &[u8; IFREQ]) -> String {
+    let name = request[..NAME].split(|byte| *byte == 0).next();
+    String::from_utf8_lossy(name.unwrap_or(&[])).into_owned()
+}
+
+/// What a TAP device is called now: people rename devices.
+fn tap_name(tap: &File) -> io::Result<String> {
+    let mut request = [0_u8; IFREQ];
+    // SAFETY: `request` is a whole ifreq, which the call writes.
+    check(unsafe { libc::ioctl(tap.as_raw_fd(), TUNGETIFF as _, request.as_mut_ptr()) })?;
+    Ok(name_in(&request))
+}
+
+/// What the kernel counts for a TAP device, which may be renamed and moved to other namespaces.
+pub(in crate::port) struct TapLosses {
+    tap: Arc<File>,
+    /// The list of devices of the namespace that the device was last seen in.
+    devices: File,
+    known: u64,
+}
+
+impl TapLosses {
+    /// Counts from now on.
+    pub(in crate::port) fn new(tap: Arc<File>) -> io::Result<Self> {
+        let devices = open_device_list()?;
+        let mut losses = Self {
+            tap,
+            devices,
+            known: 0,
+        };
+        losses.known = losses.count().unwrap_or(0);
+        Ok(losses)
+    }
+
+    /// Frames that found no room in the device's queue since the last call.
+    pub(in crate::port) fn take(&mut self) -> io::Result<u64> {
+        let count = match self.count() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.devices = self.follow()?;
+                self.count()?
+            }
+            count => count?,
+        };
+        // A device in a new namespace may count from 0.
+        let new = count.checked_sub(self.known).unwrap_or(count);
+        self.known = count;
+        Ok(new)
+    }
+
+    /// Frames that the device has dropped on their way to us.
+    fn count(&self) -> io::Result<u64> {
+        let name = tap_name(&self.tap)?;
+        let mut text = String::new();
+        (&self.devices).rewind()?;
+        (&self.devices).read_to_string(&mut text)?;
+        dropped(&text, &name).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// The list of devices of the namespace that the device has moved to.
+    fn follow(&self) -> io::Result<File> {
+        // SAFETY: the call takes no pointer; the new descriptor is owned by nobody else.
+        let namespace = unsafe {
+            let fd = check(libc::ioctl(self.tap.as_raw_fd(), TUNGETDEVNETNS as _))?;
+            OwnedFd::from_raw_fd(fd)
+        };
+        let visit = move || {
+            // SAFETY: the call takes a live descriptor, and changes what this thread sees.
+            check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) })?;
+            open_device_list()
+        };
+        // A thread of its own, because a thread keeps to its namespace.
+        let visited = std::thread::Builder::new().spawn(visit)?.join();
+        visited.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+    }
+}
+
+fn open_device_list() -> io::Result<File> {
+    File::open("/proc/thread-self/net/dev")
+}
+
+/// What /proc/net/dev tells of frames that device `name` dropped while sending: the device sends
+/// what we receive.  After the name come eight numbers of receiving, then those of sending: bytes,
+/// packets, errors, drops.
+fn dropped(devices: &str, name: &str) -> Option<u64> {
+    let lines = devices.lines().filter_map(|line| line.split_once(':'));
+    let (_, numbers) = lines.into_iter().find(|(other, _)| other.trim() == name)?;
+    numbers.split_whitespace().nth(11)?.parse().ok()
 }
 
 /// Tells a TAP device what its host may leave to us.

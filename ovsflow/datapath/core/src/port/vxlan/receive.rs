@@ -75,11 +75,22 @@ impl Receiver for TunnelReceiver {
         }
         Ok(more)
     }
+
+    /// The port that leads its UDP port counts what any of those behind it may have lost.
+    fn note_losses(&mut self, counters: &mut PortCounters) {
+        let Membership { endpoint, member } = &self.membership;
+        if member.leads() {
+            let losses = lock(&endpoint.reception).new_losses(endpoint);
+            counters.rx_drops.add(DropReason::RxQueueFull, losses);
+        }
+    }
 }
 
 /// The receiving side of an end point: what its leader needs from one batch to the next.
 pub(super) struct Reception {
     inboxes: Vec<Inbox>,
+    /// Datagrams that each socket is known to have lost.
+    losses: Vec<u32>,
     /// Packets of the leader that the last batch had no room for.
     waiting: VecDeque<Box<Packet>>,
 }
@@ -97,8 +108,19 @@ impl Reception {
     pub(super) fn new(sockets: usize) -> Self {
         Self {
             inboxes: (0..sockets).map(|_| Inbox::new(false)).collect(),
+            losses: vec![0; sockets],
             waiting: VecDeque::new(),
         }
+    }
+
+    /// Datagrams that the sockets have lost for want of room since the last call.
+    fn new_losses(&mut self, endpoint: &Endpoint) -> u64 {
+        let each = self.losses.iter_mut().zip(endpoint.sockets());
+        each.map(|(known, socket)| {
+            let losses = socket.losses().unwrap_or(*known);
+            u64::from(losses.wrapping_sub(std::mem::replace(known, losses)))
+        })
+        .sum()
     }
 
     fn receive(
