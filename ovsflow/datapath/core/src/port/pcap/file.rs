@@ -28,10 +28,8 @@ pub(in crate::port) fn read(path: &Path) -> io::Result<Frames> {
     if std::fs::metadata(path)?.len() > MAX_FILE {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));
     }
-    decode(&std::fs::read(path)?).map_err(|reason| {
-        let message = format!("{}: {reason}", path.display());
-        io::Error::new(io::ErrorKind::InvalidData, message)
-    })
+    decode(&std::fs::read(path)?)
+        .map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))
 }
 
 /// The frames of a capture.  A record that the end of the file cuts off is left out, as it

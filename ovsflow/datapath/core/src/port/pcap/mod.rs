@@ -27,6 +27,13 @@ use crate::time::Now;
 /// Fastest rate that can be asked for, in packets a second.
 const MAX_RATE: u64 = 1_000_000_000;
 
+/// Which option's file is wrong, and why.
+fn about(option: &str, path: &str, error: &io::Error) -> OpenError {
+    let text = error.to_string();
+    let reason = text.split(" (os error").next().unwrap_or_default();
+    OpenError::invalid(format!("{option}={path}: {reason}"))
+}
+
 /// Opens a pcap port.  Options: `file`, the capture that arrives; `loop` (false), over and over;
 /// `rate`, packets a second (as fast as they are taken); `write`, the capture of what is sent.
 pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
@@ -42,9 +49,12 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     if read.is_none() && write.is_none() {
         return Err(OpenError::invalid("a pcap port needs option file or write"));
     }
-    let frames = read.map_or(Ok(Frames::default()), |path| file::read(Path::new(path)))?;
+    let frames = read
+        .map(|path| file::read(Path::new(path)).map_err(|error| about("file", path, &error)))
+        .transpose()?
+        .unwrap_or_default();
     let writer = write
-        .map(|path| Writer::create(Path::new(path)))
+        .map(|path| Writer::create(Path::new(path)).map_err(|error| about("write", path, &error)))
         .transpose()?;
     let receiver = PcapReceiver {
         number: request.number,
