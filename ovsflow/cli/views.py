@@ -94,6 +94,9 @@ def stats(console: Console, answer: Answer) -> None:
     console.print(_table("", titles, rows))
     for title, key in (("Cache", "cache"), ("Controller", "controller")):
         console.print(_table(title, ("what", "number"), _pairs(answer.get(key, {}))))
+    heard = [(each["peer"], each["passed"], each["limited"]) for each in answer["packet_ins"]]
+    if heard:
+        console.print(_table("Packet-ins", ("Peer", "passed", "limited"), heard))
     tables = [each for each in answer.get("tables", []) if isinstance(each, dict)]
     if tables:
         names = tuple(tables[0])

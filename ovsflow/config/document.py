@@ -20,7 +20,7 @@ from ovsflow.config.switch import (
     parse_dpid,
     parse_protocols,
 )
-from ovsflow.config.target import ControllerConfig, ListenConfig, Target
+from ovsflow.config.target import ControllerConfig, ListenConfig, PacketInLimit, Target
 from ovsflow.config.words import did_you_mean, refuse_unknown
 from ovsflow.errors import ConfigError, ParseError
 
@@ -171,12 +171,17 @@ def _controller(value: object) -> ControllerConfig:
         return ControllerConfig(Target.parse(value))
     if not isinstance(value, dict):
         raise ConfigError("controllers must be a list of texts or tables")
-    refuse_unknown("controllers", value, ("target", "probe", "max_backoff"))
+    known = ("target", "probe", "max_backoff", "packet_in_rate", "packet_in_burst")
+    refuse_unknown("controllers", value, known)
     table = _Table("controllers.", value)
     return ControllerConfig(
         Target.parse(table.text("target")),
         probe=table.real("probe") if "probe" in value else None,
         max_backoff=table.real("max_backoff", 8.0),
+        packet_ins=PacketInLimit(
+            rate=table.number("packet_in_rate") if "packet_in_rate" in value else None,
+            burst=table.number("packet_in_burst") if "packet_in_burst" in value else None,
+        ),
     )
 
 

@@ -137,6 +137,25 @@ def _parse_tcp_port(text: str, port: str, column: int, *, lowest: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class PacketInLimit:
+    """How many packet-ins one controller is sent at most.
+
+    Attributes:
+        rate: Packets a second, 0 for no limit; `None` as the switch's settings say.
+        burst: Packets at once; `None` as the switch's settings say.
+    """
+
+    rate: int | None = None
+    burst: int | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the values."""
+        for name, value in (("rate", self.rate), ("burst", self.burst)):
+            if value is not None and not 0 <= value <= 0xFFFFFFFF:
+                raise ConfigError(f"packet_in_{name}: {value} is not in 0..{0xFFFFFFFF}")
+
+
+@dataclass(frozen=True, slots=True)
 class ControllerConfig:
     """A controller that the switch connects to.
 
@@ -145,11 +164,13 @@ class ControllerConfig:
         probe: Seconds of silence before an echo request, and again before the connection is
             given up; 0 never probes.  `None` stands for 5, and for 0 on unix sockets.
         max_backoff: Longest wait between two attempts, in seconds.
+        packet_ins: How many packet-ins it is sent at most.
     """
 
     target: Target
     probe: float | None = None
     max_backoff: float = 8.0
+    packet_ins: PacketInLimit = PacketInLimit()
 
     def __post_init__(self) -> None:
         """Checks the values."""

@@ -154,6 +154,7 @@ class Event:
         table_id: Table it came from; 255 if none.
         cookie: Cookie of the rule, or all ones.
         controller_id: Which connections a packet-in is for (0: the usual ones).
+        listeners: Those who get a packet-in, as `set_listeners` numbers them; `None` for everybody.
         origin: The `origin` given to `apply` by the change that caused it; 0 if none did.
     """
 
@@ -167,6 +168,8 @@ class Event:
     def cookie(self) -> int: ...
     @property
     def controller_id(self) -> int: ...
+    @property
+    def listeners(self) -> list[int] | None: ...
     @property
     def origin(self) -> int: ...
     def encode(self, version: int, xid: int = 0, *, format: str = "standard") -> bytes:
@@ -322,13 +325,26 @@ class Datapath:
         """Changes settings.
 
         They are `fragments` (normal, drop, nx-match), `miss` (drop, controller), `packet_in_rate`
-        (a second, 0 for no limit), `packet_in_burst`, `mac_aging` (seconds),
-        `invalid_ttl_to_controller`, `controllers_connected`, `compat` (spec, ovs), `table_limit`,
+        (a second to each listener that has no rate of its own, 0 for no limit), `packet_in_burst`,
+        `mac_aging` (seconds), `invalid_ttl_to_controller`, `controllers_connected` (as
+        `set_listeners`: everybody or nobody), `compat` (spec, ovs), `table_limit`,
         `cache_entries`, `flow_monitors` (whether to tell `flow_added`
         and its kin), `stage_times` (whether to measure what each stage of a worker takes; setting
         it begins anew).
 
         Raises `ValueError` with the setting's name when it is unknown or its value illegal.
+        """
+
+    def set_listeners(
+        self, listeners: list[tuple[int, int, int, bool, int | None, int | None]] | None
+    ) -> None:
+        """Names those who hear packet-ins; `None`, as at the start, for everybody at once.
+
+        Args:
+            listeners: For each its number, told in events; its controller id; a bit for each
+                reason that it wants, in OpenFlow 1.4's numbers; whether it wants packets that no
+                flow matched; its rate (a second, 0 for no limit) and its burst, `None` as the
+                settings say.  A number that was there before keeps what it has used up.
         """
 
     def trace(self, match: bytes, frame: bytes | None, now_ns: int) -> str:
@@ -352,7 +368,11 @@ class Datapath:
         """
 
     def statistics(self) -> str:
-        """JSON: `{"cache": {}, "drops": {reason: packets}, "tables": [], "workers": []}`."""
+        """JSON: `{"cache": {}, "drops": {reason: packets}, "packet_ins": [], "tables": [], …}`.
+
+        `workers` are one for each thread; `packet_ins` says what each listener was sent (`passed`)
+        and what not, because of its limit (`limited`).
+        """
 
     def mac_table(self) -> list[tuple[int, int, bytes, int]]:
         """What NORMAL has learned: `(port, vlan, address, age in seconds)`."""

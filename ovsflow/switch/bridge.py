@@ -13,7 +13,6 @@ import ovsflow.openflow.codec as codec
 from ovsflow.config.switch import DescConfig
 from ovsflow.openflow.constants import (
     MonitorEvent,
-    PacketInReason,
     PortReason,
     RoleReason,
     Version,
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 #: Events that one call of `deliver` takes, so that a storm of them does not stop the rest.
 EVENTS_AT_ONCE: Final = 512
 
-#: The cookie of a packet-in that no flow caused.
-_NO_COOKIE: Final = (1 << 64) - 1
-
 _CHANGES: Final = {
     "flow_added": MonitorEvent.ADDED,
     "flow_modified": MonitorEvent.MODIFIED,
@@ -46,6 +42,10 @@ _SUBJECTS: Final = {
     "packet_in": Subject.PACKET_IN,
     "flow_removed": Subject.FLOW_REMOVED,
 }
+
+
+#: Number, controller id, reasons, whether misses, rate, burst.
+_Listener = tuple[int, int, int, bool, int | None, int | None]
 
 
 def _nothing() -> None:
@@ -111,6 +111,7 @@ class Bridge:
         self.on_change: Callable[[], None] = _nothing
         self._last_session = 0
         self._audience: dict[str, str | int | bool] = {}
+        self._listeners: list[_Listener] | None = None
         self.audience_changed()
 
     def join(self, session: "Session") -> int:
@@ -129,19 +130,37 @@ class Bridge:
         self.audience_changed()
 
     def audience_changed(self) -> None:
-        """Somebody came, went, woke or fell asleep: tells the datapath who listens.
+        """Somebody came, went or wants other things: tells the datapath who listens.
 
         To OpenFlow 1.0 a packet that no flow matches is the controller's; later versions drop
         it.  Sessions of both may be open, so such packets are only made for those of 1.0.
         """
         versions = {s.version for s in self.sessions.values() if s.open and s.interest.awake}
-        audience: dict[str, str | int | bool] = {"controllers_connected": bool(versions)}
+        audience: dict[str, str | int | bool] = {}
         if self.misses is None:
             audience["miss"] = "controller" if Version.OF10 in versions else "drop"
         audience["flow_monitors"] = any(s.monitors for s in self.sessions.values())
         if audience != self._audience:
             self._audience = audience
             self.datapath.configure(audience)
+        listeners = [self._listener(s) for s in self.sessions.values() if s.open]
+        if listeners != self._listeners:
+            self._listeners = listeners
+            self.datapath.set_listeners(listeners)
+
+    def _listener(self, session: "Session") -> _Listener:
+        """Which packet-ins a session gets, as the datapath is told it.
+
+        Packets that no flow matches are for OpenFlow 1.0, unless they are for everybody.
+        """
+        return (
+            session.number,
+            session.controller_id,
+            session.interest.packet_in_reasons(session.role),
+            self.misses is not None or session.version == Version.OF10,
+            session.packet_ins.rate,
+            session.packet_ins.burst,
+        )
 
     def _set_port_config(self, number: int, config: int) -> Port:
         return self.datapath.set_port(number, config=config)
@@ -170,21 +189,13 @@ class Bridge:
         subject = _SUBJECTS.get(event.kind)
         if subject is None:
             return
-        no_flow = (
-            self.misses is None
-            and event.reason == PacketInReason.NO_MATCH
-            and event.cookie == _NO_COOKIE
-        )
         encoded: dict[tuple[int, str], bytes] = {}
-        for session in tuple(self.sessions.values()):
+        numbers = self.sessions if event.listeners is None else event.listeners
+        for session in [self.sessions[number] for number in numbers if number in self.sessions]:
             if not session.hears(subject, event.reason):
                 continue
             form = "standard"
             if subject is Subject.PACKET_IN:
-                if session.controller_id != event.controller_id or (
-                    no_flow and session.version != Version.OF10
-                ):
-                    continue
                 if session.congested:
                     self.suppressed += 1
                     continue

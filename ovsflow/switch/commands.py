@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ovsflow.config.port import PortConfig
 from ovsflow.config.words import LOG_LEVELS, did_you_mean
@@ -141,7 +141,7 @@ def port_numbers(counters: PortCounters) -> dict[str, object]:
 
 def statistics(plane: ControlPlane) -> dict[str, object]:
     """Counters of ports, caches, tables and every drop reason."""
-    result: dict[str, object] = json.loads(plane.datapath.statistics())
+    result: dict[str, Any] = json.loads(plane.datapath.statistics())
     counters = {each.number: each for each in plane.datapath.port_counters()}
     result["ports"] = [
         {"number": port.number, "name": port.name, **port_numbers(counters[port.number])}
@@ -149,6 +149,11 @@ def statistics(plane: ControlPlane) -> dict[str, object]:
         if port.number in counters
     ]
     result["controller"] = {"packet_ins_suppressed": plane.bridge.suppressed}
+    result["packet_ins"] = [
+        {"peer": plane.bridge.sessions[number].peer, **heard}
+        for heard in result["packet_ins"]
+        if (number := heard.pop("listener")) in plane.bridge.sessions
+    ]
     return result
 
 

@@ -200,6 +200,7 @@ def _set_config(session: "Session", body: Body, xid: int, data: bytes) -> None:
         session.bridge.fragments = fragments
     if session.version < Version.OF13:
         session.interest.set_invalid_ttl(bool(body.flags & _INVALID_TTL))
+        session.bridge.audience_changed()
     session.miss_send_len = body.miss_send_len
     if session.service:
         session.interest.awake = body.miss_send_len != 0
@@ -218,6 +219,7 @@ def _role(session: "Session", body: Body, xid: int, data: bytes) -> None:
     generation = body.generation_id if session.version != Version.OF10 else None
     before = (session.role, session.short_id)
     lost = roles.request(session.number, body.role, generation)
+    session.bridge.audience_changed()
     if session.version >= Version.OF15 and body.short_id != _NO_SHORT_ID:
         session.short_id = body.short_id
     session.send(RoleReply(session.role, roles.generation, body.short_id), xid)
@@ -362,6 +364,7 @@ def _flow_format(session: "Session", body: Body, xid: int, data: bytes) -> None:
 def _controller_id(session: "Session", body: Body, xid: int, data: bytes) -> None:
     assert isinstance(body, SetControllerId)
     session.controller_id = body.controller_id
+    session.bridge.audience_changed()
 
 
 def _table_id(session: "Session", body: Body, xid: int, data: bytes) -> None:

@@ -111,6 +111,11 @@ class Interest:
         mask = self._masks.get(subject + (role is not Role.SECONDARY), 0)
         return bool(mask >> self._own_reason(subject, reason) & 1)
 
+    def packet_in_reasons(self, role: Role) -> int:
+        """A bit for each reason of packet-ins that the session wants, in OpenFlow 1.4's numbers."""
+        reasons = (reason for reason in PacketInReason if reason <= PacketInReason.PACKET_OUT)
+        return sum(1 << reason for reason in reasons if self.wants(Subject.PACKET_IN, reason, role))
+
     def _own_reason(self, subject: Subject, reason: int) -> int:
         """The reason as this session's version knows it."""
         if self._version >= Version.OF14:

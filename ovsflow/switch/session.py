@@ -16,6 +16,7 @@ read, and close once `ended` says why and the output is out.
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from ovsflow.config.target import PacketInLimit
 from ovsflow.errors import DecodeError, EncodeError
 from ovsflow.openflow import codec
 from ovsflow.openflow.constants import (
@@ -77,6 +78,7 @@ class Session:
         number: The session's number, also the `origin` of its changes.
         peer: Who is at the other end, for people.
         version: Wire version, 0 until it is negotiated.
+        packet_ins: How many packet-ins the peer is sent at most.
         interest: What the peer wants to hear.
         bundles: Bundles that are open.
         monitors: Flows that the peer watches.
@@ -97,6 +99,7 @@ class Session:
         peer: str,
         service: bool,
         wake: Callable[[], None],
+        packet_ins: PacketInLimit | None = None,
     ) -> None:
         """Begins with a HELLO.
 
@@ -105,10 +108,12 @@ class Session:
             peer: Who is at the other end, for people.
             service: The peer connected to the switch: it hears nothing unasked before it asks.
             wake: Called when there is output that no `receive` or `work` of this session made.
+            packet_ins: How many packet-ins the peer is sent at most.
         """
         self.bridge = bridge
         self.peer = peer
         self.service = service
+        self.packet_ins = packet_ins or PacketInLimit()
         self.version = 0
         self.interest = Interest(Version.OF13, awake=False)
         self.bundles = Bundles()

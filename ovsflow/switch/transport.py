@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from ovsflow.config.target import ControllerConfig, Target
+from ovsflow.config.target import ControllerConfig, PacketInLimit, Target
 from ovsflow.openflow.constants import VERSION_NAMES, Version
 from ovsflow.switch.bridge import Bridge
 from ovsflow.switch.reconnect import Action, Reconnect, State
@@ -46,6 +46,7 @@ class Link(asyncio.Protocol):
         peer: str,
         *,
         service: bool,
+        packet_ins: PacketInLimit | None = None,
         on_heard: Callable[[], None] | None = None,
         on_open: Callable[[], None] | None = None,
         on_lost: Callable[["Link", str], None] | None = None,
@@ -56,6 +57,7 @@ class Link(asyncio.Protocol):
             bridge: The switch.
             peer: Who is at the other end, for people.
             service: The peer connected to the switch.
+            packet_ins: How many packet-ins the peer is sent at most.
             on_heard: Called when the peer said something.
             on_open: Called once when a version was agreed on.
             on_lost: Called once when the connection is over, with the reason.
@@ -64,6 +66,7 @@ class Link(asyncio.Protocol):
         self.session: Session | None = None
         self._bridge = bridge
         self._service = service
+        self._packet_ins = packet_ins
         self._on_heard = on_heard
         self._on_open = on_open
         self._on_lost = on_lost
@@ -81,7 +84,11 @@ class Link(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(WRITE_HIGH)
         self.session = Session(
-            self._bridge, peer=self.peer, service=self._service, wake=self._flush
+            self._bridge,
+            peer=self.peer,
+            service=self._service,
+            wake=self._flush,
+            packet_ins=self._packet_ins,
         )
         self._hello_timer = self._loop.call_later(HELLO_SECONDS, self._check_hello)
         self._flush()
@@ -320,6 +327,7 @@ class Dialer:
                 self._bridge,
                 str(target),
                 service=False,
+                packet_ins=self.config.packet_ins,
                 on_heard=self._heard,
                 on_open=self._opened,
                 on_lost=self._lost,

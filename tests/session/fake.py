@@ -52,6 +52,7 @@ class FakeEvent:
     table_id: int = 0
     cookie: int = 0
     controller_id: int = 0
+    listeners: Sequence[int] | None = None
     origin: int = 0
 
     def encode(self, version: int, xid: int = 0, *, format: str = "standard") -> bytes:
@@ -84,6 +85,7 @@ class FakeDatapath:
         self.queries: list[tuple[int, bytes, int]] = []
         self.waiting: list[FakeEvent] = []
         self.settings: dict[str, str | int | bool] = {}
+        self.listeners: list[tuple[int, int, int, bool, int | None, int | None]] | None = None
 
     def ports(self) -> Sequence[Port]:
         return self.port_list
@@ -135,10 +137,29 @@ class FakeDatapath:
 
     def events(self, limit: int = 64) -> Sequence[Event]:
         taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
-        return taken
+        return [self._addressed(event) for event in taken]
+
+    def _addressed(self, event: FakeEvent) -> FakeEvent:
+        """A packet-in says who wants it, without a limit."""
+        if event.kind != "packet_in" or self.listeners is None:
+            return event
+        miss = event.reason == 0 and event.cookie == (1 << 64) - 1
+        wanting = [
+            number
+            for number, controller, reasons, misses, _, _ in self.listeners
+            if controller == event.controller_id
+            and reasons >> event.reason & 1
+            and (misses or not miss)
+        ]
+        return replace(event, listeners=wanting)
 
     def configure(self, settings: dict[str, str | int | bool]) -> None:
         self.settings.update(settings)
+
+    def set_listeners(
+        self, listeners: list[tuple[int, int, int, bool, int | None, int | None]] | None
+    ) -> None:
+        self.listeners = listeners
 
 
 def bridge_of(datapath: FakeDatapath, protocols: tuple[int, ...] = ALL_VERSIONS) -> Bridge:

@@ -372,19 +372,32 @@ def test_snoopers_see_both_directions_of_controllers_only() -> None:
     assert bridge.snoopers == set()
 
 
-def test_the_datapath_knows_whether_anybody_listens() -> None:
+def test_the_datapath_knows_who_listens_to_what() -> None:
     datapath = FakeDatapath()
     bridge = bridge_of(datapath)
-    heard = [datapath.settings["controllers_connected"]]
+    assert datapath.listeners == []
     service = Peer(bridge, service=True)
-    heard.append(datapath.settings["controllers_connected"])
+    number = service.session.number
+    assert datapath.listeners == [(number, 0, 0, False, None, None)]
     service.ask(SetConfig(0, 128))
-    heard.append(datapath.settings["controllers_connected"])
+    assert datapath.listeners == [(number, 0, 0b111011, False, None, None)]
+    service.ask(SetControllerId(5))
+    assert datapath.listeners == [(number, 5, 0b111011, False, None, None)]
     service.session.end("gone")
-    heard.append(datapath.settings["controllers_connected"])
-    Peer(bridge)
-    heard.append(datapath.settings["controllers_connected"])
-    assert heard == [False, False, True, False, True]
+    assert datapath.listeners == []
+    first, second = Peer(bridge, 1), Peer(bridge, 5)
+    numbers = first.session.number, second.session.number
+    assert datapath.listeners == [
+        (numbers[0], 0, 0b111011, True, None, None),
+        (numbers[1], 0, 0b111011, False, None, None),
+    ]
+    first.ask(SetConfig(4, 128))
+    second.ask(SetAsync((AsyncMask(1, 0b101),)))
+    assert [reasons for _, _, reasons, *_ in datapath.listeners] == [0b111111, 0b000101]
+    first.ask(RoleRequest(Role.PRIMARY, 1))
+    assert [reasons for _, _, reasons, *_ in datapath.listeners] == [0b111111, 0b000101]
+    second.ask(RoleRequest(Role.PRIMARY, 1))
+    assert [reasons for _, _, reasons, *_ in datapath.listeners] == [0, 0b000101]
 
 
 def test_table_ids_are_an_extension_of_old_sessions() -> None:

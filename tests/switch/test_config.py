@@ -18,6 +18,7 @@ from ovsflow.config import (
 from ovsflow.config.document import from_document
 from ovsflow.config.port import assign_numbers
 from ovsflow.config.switch import parse_dpid, parse_protocols
+from ovsflow.config.target import PacketInLimit
 from ovsflow.errors import ConfigError, ParseError
 
 
@@ -148,7 +149,10 @@ fail_mode = "standalone"
 protocols = ["OpenFlow13", "openflow10"]
 workers = 2
 max_connections = 10
-controllers = ["tcp:127.0.0.1:6653", { target = "unix:/run/c", probe = 2.5, max_backoff = 4 }]
+controllers = [
+  "tcp:127.0.0.1:6653",
+  { target = "unix:/run/c", probe = 2.5, max_backoff = 4, packet_in_rate = 100 },
+]
 listen = ["ptcp:6654"]
 
 [ports.veth1]
@@ -184,6 +188,8 @@ def test_document_says_everything() -> None:
         "unix:/run/c",
     ]
     assert config.controllers[1].probe == 2.5
+    assert config.controllers[1].packet_ins == PacketInLimit(100, None)
+    assert config.controllers[0].packet_ins == PacketInLimit()
     assert config.listen == (ListenConfig(Target("ptcp", "127.0.0.1", 6654)),)
     assert [(port.name, port.number, port.kind) for port in config.ports] == [
         ("veth1", 1, "system"),

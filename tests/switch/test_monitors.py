@@ -31,13 +31,17 @@ FULL = ALL | MonitorFlag.INSTRUCTIONS
 class Watcher:
     """A controller that watches flows."""
 
-    def __init__(self, switch: Switch, version: int) -> None:
-        ours, self.sock = socket.socketpair()
+    def __init__(
+        self, switch: Switch, version: int, connected: socket.socket | None = None
+    ) -> None:
+        if connected is None:
+            ours, connected = socket.socketpair()
+            switch.attach(ours)
+        self.sock = connected
         self.sock.settimeout(10)
         self.version = version
         self._framer = Framer()
         self._messages: list[bytes] = []
-        switch.attach(ours)
         self.send(Hello((version,)))
         assert isinstance(self.next(), Hello)
         self.settle()

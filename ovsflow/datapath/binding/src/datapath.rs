@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ovsflow_datapath::datapath::{Datapath as Core, PortChange, Setting};
+use ovsflow_datapath::datapath::{Datapath as Core, Listener, PortChange, Setting};
 use ovsflow_datapath::openflow::decode::Context;
 use ovsflow_datapath::packet::PortNo;
 use ovsflow_datapath::time::Now;
@@ -20,6 +20,8 @@ pub(crate) struct Datapath(Core);
 
 /// What `receive`, `mac_table` and `query` hand over.
 type Frames<'py> = Vec<Bound<'py, PyBytes>>;
+/// Number, controller id, reasons, whether misses, rate, burst.
+type ListenerRow = (u64, u16, u32, bool, Option<u32>, Option<u32>);
 type MacRow<'py> = (u32, u16, Bound<'py, PyBytes>, u64);
 
 /// A value of `configure`; the order matters, for Python's bool is an int.
@@ -201,6 +203,11 @@ impl Datapath {
         py.detach(|| self.0.configure(&settings)).map_err(exception)
     }
 
+    fn set_listeners(&self, py: Python<'_>, listeners: Option<Vec<ListenerRow>>) {
+        let listeners = listeners.map(|rows| rows.into_iter().map(listener).collect());
+        py.detach(|| self.0.set_listeners(listeners));
+    }
+
     #[pyo3(signature = (r#match, frame, now_ns))]
     fn trace(
         &self,
@@ -229,5 +236,16 @@ impl Datapath {
 
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.0.close());
+    }
+}
+
+fn listener((number, controller, reasons, misses, rate, burst): ListenerRow) -> Listener {
+    Listener {
+        number,
+        controller,
+        reasons,
+        misses,
+        rate,
+        burst,
     }
 }

@@ -38,6 +38,11 @@ impl Event {
     }
 
     #[getter]
+    fn listeners(&self) -> Option<Vec<u64>> {
+        self.0.listeners().map(<[u64]>::to_vec)
+    }
+
+    #[getter]
     fn origin(&self) -> u64 {
         self.0.origin
     }

@@ -85,6 +85,14 @@ impl Event {
         }
     }
 
+    /// Those who get a packet-in, by the control plane's numbers; `None` for everybody.
+    pub fn listeners(&self) -> Option<&[u64]> {
+        match &self.body {
+            EventBody::PacketIn(packet) => packet.listeners.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The whole message for a session of `version`; empty for what OpenFlow has no message for.
     /// A changed flow is told as a reply to a request for flows.
     pub fn encode(&self, version: Version, xid: u32, format: PacketInFormat) -> Vec<u8> {

@@ -37,7 +37,7 @@ use crate::port::MemoryPort;
 use crate::time::Now;
 use crate::worker::{self, Cell, Shared, Thread, Worker, tell};
 
-pub use crate::worker::Event;
+pub use crate::worker::{Event, Listener};
 
 /// Why a call was refused.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use super::{Datapath, Refusal, Setting};
 use crate::openflow::decode;
 use crate::table::Compat;
 use crate::translate::Fragments;
+use crate::worker::Listener;
 
 impl Datapath {
     /// Changes settings; all of them or, with an error, none.
@@ -15,6 +16,11 @@ impl Datapath {
             self.change(change);
         }
         Ok(())
+    }
+
+    /// Names those who hear packet-ins; `None` for everybody.
+    pub fn set_listeners(&self, listeners: Option<Vec<Listener>>) {
+        self.shared.audience.name(listeners);
     }
 
     /// Whose word counts where messages are decoded.
@@ -27,9 +33,9 @@ impl Datapath {
 
     fn change(&self, change: Change) {
         match change {
-            Change::Rate(rate) => self.shared.limit.set(Some(rate), None),
-            Change::Burst(burst) => self.shared.limit.set(None, Some(burst)),
-            Change::Connected(connected) => self.shared.set_controllers_connected(connected),
+            Change::Rate(rate) => self.shared.audience.set(Some(rate), None),
+            Change::Burst(burst) => self.shared.audience.set(None, Some(burst)),
+            Change::Connected(connected) => self.set_listeners((!connected).then(Vec::new)),
             Change::MacAging(aging) => self.shared.write().pipeline.set_mac_aging(aging),
             Change::Compat(compat) => self.shared.write().pipeline.set_compat(compat),
             Change::TableLimit(limit) => {
@@ -67,8 +73,8 @@ impl Datapath {
 enum Change {
     Fragments(Fragments),
     MissToController(bool),
-    Rate(u64),
-    Burst(u64),
+    Rate(u32),
+    Burst(u32),
     MacAging(Duration),
     InvalidTtl(bool),
     Connected(bool),
@@ -111,8 +117,8 @@ fn parse(name: &str, value: &Setting) -> Result<Change, Refusal> {
             "ovs" => Compat::Ovs,
             _ => return Err(illegal("spec or ovs")),
         }),
-        "packet_in_rate" => Change::Rate(number(i64::from(u32::MAX))?),
-        "packet_in_burst" => Change::Burst(number(i64::from(u32::MAX))?),
+        "packet_in_rate" => Change::Rate(number(i64::from(u32::MAX))? as u32),
+        "packet_in_burst" => Change::Burst(number(i64::from(u32::MAX))? as u32),
         "mac_aging" => Change::MacAging(Duration::from_secs(number(1_000_000)?)),
         "table_limit" => Change::TableLimit(number(i64::from(u32::MAX))? as u32),
         "cache_entries" => Change::CacheEntries(number(1 << 24)? as usize),

@@ -25,10 +25,24 @@ impl Datapath {
             ("datapath_id", format!("{:016x}", self.datapath_id).into()),
             ("cache", caches(&workers)),
             ("drops", counted(&drops)),
+            ("packet_ins", self.packet_ins()),
             ("tables", self.tables()),
             ("workers", Json::List(workers.iter().map(worker).collect())),
         ])
         .to_string()
+    }
+
+    /// What each listener was sent and was not.
+    fn packet_ins(&self) -> Json {
+        let heard = self.shared.audience.heard();
+        let told = heard.iter().map(|each| {
+            Json::object([
+                ("listener", each.number.into()),
+                ("passed", each.passed.into()),
+                ("limited", each.limited.into()),
+            ])
+        });
+        Json::List(told.collect())
     }
 
     fn tables(&self) -> Json {

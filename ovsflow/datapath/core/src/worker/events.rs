@@ -38,6 +38,8 @@ pub enum EventBody {
 #[derive(Clone, Debug)]
 pub struct PacketForController {
     pub out: Arc<ControllerOut>,
+    /// Those who get it, by the control plane's numbers; `None` for everybody.
+    pub listeners: Option<Box<[u64]>>,
     /// Ingress port, tunnel, metadata and registers.
     pub metadata: FlowKey,
     pub data: Vec<u8>,

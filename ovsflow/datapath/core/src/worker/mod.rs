@@ -13,12 +13,12 @@
 //! Nothing on this path allocates for each packet.  A panic costs the batch in hand, is counted
 //! as `internal`, and the thread goes on.
 
+mod audience;
 mod batch;
 mod cell;
 mod effects;
 mod events;
 mod groups;
-mod limit;
 mod look_up;
 mod memo;
 mod outlet;
@@ -29,6 +29,7 @@ mod thread;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use audience::{Heard, Listener};
 pub use cell::Cell;
 pub use effects::tell;
 pub use events::{Event, EventBody, PacketForController};

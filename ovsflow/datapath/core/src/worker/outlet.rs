@@ -189,12 +189,8 @@ impl Sink for Outlet {
     }
 
     fn controller(&mut self, out: &Arc<ControllerOut>, packet: &Packet) {
-        if !self.shared.controllers_connected() {
+        if !self.shared.audience.wants(out) {
             self.drops.add(DropReason::NoController, 1);
-            return;
-        }
-        if !self.shared.limit.take(self.now) {
-            self.drops.add(DropReason::ControllerLimit, 1);
             return;
         }
         let meter = out.meter.unwrap_or(MeterId::CONTROLLER);
@@ -202,10 +198,17 @@ impl Sink for Outlet {
             self.drops.add(DropReason::Meter, 1);
             return;
         }
+        let admission = self.shared.audience.admit(out, self.now);
+        self.drops
+            .add(DropReason::ControllerLimit, admission.limited);
+        if !admission.passes() {
+            return;
+        }
         let event = Event {
             origin: 0,
             body: EventBody::PacketIn(Box::new(PacketForController {
                 out: out.clone(),
+                listeners: admission.listeners,
                 metadata: metadata(out, packet),
                 data: packet.bytes().to_vec(),
                 total_len: packet.len(),

@@ -3,11 +3,11 @@
 //! Lock order: a worker's own lock before the tables' lock before the event queue's.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::audience::Audience;
 use super::events::EventQueue;
-use super::limit::PacketInLimit;
 use crate::table::Pipeline;
 use crate::time::Now;
 use crate::translate::{Context, FrozenWalks, Settings};
@@ -48,9 +48,7 @@ pub struct Shared {
     /// The generation of `state`, readable without its lock.
     generation: AtomicU64,
     pub events: EventQueue,
-    pub limit: PacketInLimit,
-    /// Whether anybody would hear a packet-in.
-    connected: AtomicBool,
+    pub audience: Audience,
     now: AtomicU64,
 }
 
@@ -62,8 +60,7 @@ impl Shared {
             generation: AtomicU64::new(state.generation()),
             state: RwLock::new(state),
             events: EventQueue::new()?,
-            limit: PacketInLimit::default(),
-            connected: AtomicBool::new(true),
+            audience: Audience::default(),
             now: AtomicU64::new(0),
         })
     }
@@ -72,16 +69,6 @@ impl Shared {
     #[inline]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
-    }
-
-    /// Whether anybody would hear a packet-in.
-    pub fn controllers_connected(&self) -> bool {
-        self.connected.load(Ordering::Relaxed)
-    }
-
-    /// Says whether anybody would hear a packet-in.
-    pub fn set_controllers_connected(&self, connected: bool) {
-        self.connected.store(connected, Ordering::Relaxed);
     }
 
     /// The latest time that anybody has told.
