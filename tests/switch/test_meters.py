@@ -1,5 +1,6 @@
 """Meters by what they let pass, what they count, and what goes with them."""
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -9,7 +10,9 @@ from ovsflow import Switch
 from ovsflow.errors import RefusedError
 from ovsflow.openflow.codec import decode, encode
 from ovsflow.openflow.constants import MeterModCommand
+from ovsflow.openflow.instructions import Instructions
 from ovsflow.openflow.meter_stats import MeterStats, MeterStatsReply, MeterStatsRequest
+from ovsflow.openflow.modify import FlowMod
 from ovsflow.openflow.text.parse import parse_meter
 from tests.switch.samples import FRAMES, summed
 from tests.switch.wire import apply
@@ -110,3 +113,30 @@ def test_the_controller_meter_limits_what_is_told(switch: Switch) -> None:
     passed(switch, 20, now)
     told = [e for e in switch.plane.datapath.events(64) if e.kind == "packet_in"]
     assert len(told) == 20
+
+
+def test_the_slow_path_meter_limits_what_walks_the_tables(switch: Switch) -> None:
+    switch.add_flow("actions=output:2")
+    text = "meter=slowpath,pktps,burst,stats,band=type=drop,rate=10,burst_size=3"
+    assert meter(switch, text) is None
+    now = time.monotonic_ns()
+    # The first packet walks; the others of its kind find what it came to.
+    assert len(passed(switch, 20, now)) == 20
+    assert stats(switch).packet_in_count == 1
+    # With a rule that looks at addresses each of these is a kind of its own.
+    switch.add_flow("priority=9,dl_src=02:00:00:00:00:99,actions=drop")
+    frames = [UDP[:10] + bytes([5, number]) + UDP[12:] for number in range(20)]
+    for frame in frames:
+        switch.plane.datapath.execute(1, frame, now)
+    assert switch.plane.datapath.receive(2) == frames[:2]
+    assert json.loads(switch.plane.datapath.statistics())["drops"]["meter"] == 18
+    assert meter(switch, "meter=slowpath", MeterModCommand.DELETE) is None
+    assert len(passed(switch, 5, now, frames[9])) == 5
+
+
+@pytest.mark.parametrize("virtual", ["controller", "slowpath"])
+def test_no_flow_can_name_a_meter_of_the_switch_itself(switch: Switch, virtual: str) -> None:
+    assert meter(switch, f"meter={virtual},kbps,band=type=drop,rate=1000") is None
+    number = {"controller": 0xFFFFFFFE, "slowpath": 0xFFFFFFFD}[virtual]
+    flow = FlowMod(instructions=Instructions(meter=number))
+    assert apply(switch.plane.datapath, 4, encode(flow, 4, 1)) == (12, 2)

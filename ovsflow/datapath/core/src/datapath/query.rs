@@ -10,14 +10,11 @@ use crate::openflow::tell::{
     FlowFilter, GroupDesc, GroupFeatures, MeterConfig, MeterFeatures, TableFeatures,
 };
 use crate::openflow::{Version, error};
-use crate::table::{FlowCursor, MAX_GROUPS, MAX_METERS, Pipeline, TABLES};
+use crate::table::{FlowCursor, MAX_BANDS, MAX_GROUPS, MAX_METERS, Pipeline, TABLES};
 use crate::time::Now;
 
 /// Rules looked at in one step; their entries are some 256 KiB.
 const STEP: usize = 2048;
-
-/// Bands of a meter that are worth telling apart.
-const MAX_BANDS: u8 = 8;
 
 impl Datapath {
     /// Answers one step of a multipart request; returns whole replies and the next cursor.
@@ -227,7 +224,7 @@ fn meters(
                 max_meter: MAX_METERS as u32,
                 band_types: 1 << 1 | 1 << 2,
                 capabilities: 0xf,
-                max_bands: MAX_BANDS,
+                max_bands: MAX_BANDS as u8,
                 max_color: 0,
             };
             reply.entry(|out| encode::meter_features(version, &features, out));

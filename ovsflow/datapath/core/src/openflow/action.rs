@@ -18,6 +18,13 @@ pub struct MeterId(pub u32);
 impl MeterId {
     /// OFPM_CONTROLLER: limits all that goes to controllers, and no flow can name it.
     pub const CONTROLLER: Self = Self(0xffff_fffe);
+    /// OFPM_SLOWPATH: limits the packets that no cached translation serves; no flow can name it.
+    pub const SLOWPATH: Self = Self(0xffff_fffd);
+
+    /// Whether the switch itself runs packets past this meter, and no flow does.
+    pub const fn is_virtual(self) -> bool {
+        self.0 == Self::CONTROLLER.0 || self.0 == Self::SLOWPATH.0
+    }
 }
 
 /// Number of a flow table.

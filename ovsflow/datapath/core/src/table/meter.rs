@@ -20,6 +20,9 @@ use crate::time::Now;
 /// Most meters.
 pub const MAX_METERS: usize = 1 << 18;
 
+/// Most bands of a meter.
+pub const MAX_BANDS: usize = 8;
+
 /// OFPM_ALL.
 pub(super) const ALL_METERS: MeterId = MeterId(0xffff_ffff);
 

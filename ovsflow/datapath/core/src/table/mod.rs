@@ -33,7 +33,7 @@ pub use changes::Dependence;
 pub use fdb::{Fdb, FdbEntry};
 pub use group::Group;
 pub use group_table::{MAX_BUCKETS, MAX_GROUPS};
-pub use meter::{MAX_METERS, Meter, MeterVerdict};
+pub use meter::{MAX_BANDS, MAX_METERS, Meter, MeterVerdict};
 pub use modify::{Atomic, Change};
 pub use notice::{FlowEvent, Notice, RemovedReason};
 pub use pipeline::{Compat, FlowCursor, Pipeline};

@@ -15,7 +15,7 @@ use crate::error::OfResult;
 use crate::openflow::action::{Action, GroupId, Instructions, MeterId, TableId};
 use crate::openflow::error::{
     BAD_GOTO_TABLE, BAD_OUT_GROUP, BAD_TABLE_ID, BUFFER_UNKNOWN, INVALID_METER, METER_EXISTS,
-    OUT_OF_METERS, REQUEST_EPERM, TABLE_MOD_BAD_TABLE, UNKNOWN_METER,
+    OUT_OF_BANDS, OUT_OF_METERS, REQUEST_EPERM, TABLE_MOD_BAD_TABLE, UNKNOWN_METER,
 };
 use crate::openflow::modify::{
     Bucket, FlowMod, FlowModCommand, GroupMod, GroupModCommand, MeterMod, MeterModCommand, TableMod,
@@ -100,8 +100,7 @@ impl Pipeline {
         {
             return Err(BAD_GOTO_TABLE);
         }
-        let is_missing =
-            |meter: &MeterId| *meter == MeterId::CONTROLLER || !self.meters.contains_key(meter);
+        let is_missing = |meter: &MeterId| self.lacks_meter(*meter);
         if instructions.meter.as_ref().is_some_and(is_missing) {
             return Err(INVALID_METER);
         }
@@ -121,14 +120,12 @@ impl Pipeline {
         &self,
         walk: impl FnOnce(&mut dyn FnMut(&Action) -> bool) -> bool,
     ) -> OfResult<()> {
-        let is_missing =
-            |meter: &MeterId| *meter == MeterId::CONTROLLER || !self.meters.contains_key(meter);
         let mut refused = None;
         walk(&mut |action| {
             refused = if uses::group_of(action).is_some_and(|group| !self.groups.contains(group)) {
                 Some(BAD_OUT_GROUP)
             } else if let Action::Meter(meter) = action
-                && is_missing(meter)
+                && self.lacks_meter(*meter)
             {
                 // The meter of a controller action may come later, as in Open vSwitch.
                 Some(INVALID_METER)
@@ -174,10 +171,15 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Whether no flow can run packets past this meter.
+    fn lacks_meter(&self, id: MeterId) -> bool {
+        id.is_virtual() || !self.meters.contains_key(&id)
+    }
+
     /// Fails with INVALID_METER if a bucket runs a meter that does not exist.
     fn check_meters(&self, buckets: &[Bucket]) -> OfResult<()> {
         let is_missing =
-            |action: &Action| matches!(action, Action::Meter(id) if !self.meters.contains_key(id));
+            |action: &Action| matches!(action, Action::Meter(id) if self.lacks_meter(*id));
         let mut buckets = buckets.iter();
         if buckets.any(|bucket| uses::any(&bucket.actions, &mut { is_missing })) {
             Err(INVALID_METER)
@@ -212,6 +214,9 @@ impl Pipeline {
         notices: &mut Vec<Notice>,
     ) -> OfResult<()> {
         let old = self.meters.get(&request.meter);
+        if request.bands.len() > meter::MAX_BANDS {
+            return Err(OUT_OF_BANDS);
+        }
         match (request.command, old) {
             (MeterModCommand::Add, Some(_)) => Err(METER_EXISTS),
             (MeterModCommand::Modify, None) => Err(UNKNOWN_METER),

@@ -7,9 +7,10 @@ use super::look_up::{LookUp, RUNT};
 use super::{MAX_RECIRCULATIONS, Stage, Worker};
 use crate::cache::{CompactKey, Entry, NONE, Probe};
 use crate::error::DropReason;
-use crate::execute;
+use crate::execute::{self, MeterVerdict, Sink};
 use crate::flow::extract::{Depth, extract};
 use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
+use crate::openflow::action::MeterId;
 use crate::packet::Batch;
 use crate::table::Dependence;
 use crate::translate::{self, SparseMask, Translation};
@@ -160,7 +161,12 @@ impl Worker {
         let shared = self.shared.clone();
         let state = shared.read();
         let mut missed = std::mem::take(&mut self.missed);
+        let is_limited = self.outlet.meters.contains_key(&MeterId::SLOWPATH);
         for packet in missed.drain(..) {
+            if is_limited && self.outlet.meter(MeterId::SLOWPATH, &packet) == MeterVerdict::Drop {
+                self.outlet.lose(DropReason::Meter, packet);
+                continue;
+            }
             if !extract(
                 &packet,
                 Depth::All,

@@ -17,6 +17,9 @@ const OXM: u16 = 1;
 /// NXM_NX_COOKIE, without mask bit: not a field, but a filter in Nicira's messages.
 const NXM_COOKIE: u64 = 0x0001_3c08;
 
+/// NXM_NX_CT_STATE, of which eight bits have a meaning.
+const CT_STATE: u64 = 0x0001_d204;
+
 /// Decodes TLVs as in `ovsflow`'s own interfaces: every field, any order of versions.
 pub fn match_tlvs(bytes: &[u8]) -> OfResult<Match> {
     tlvs(bytes, Rules::default()).map(|(matching, _)| matching)
@@ -214,7 +217,7 @@ impl<'a> Tlv<'a> {
         if self.masked && self.has_stray_bits() {
             return Err(error::BAD_WILDCARDS);
         }
-        let field = named(self.header)?;
+        let field = named(self.header).map_err(|refused| self.fault(refused))?;
         let size = usize::from(field.wire_bytes);
         let factor = if self.masked { 2 } else { 1 };
         if self.payload.len() != size * factor {
@@ -228,6 +231,15 @@ impl<'a> Tlv<'a> {
         }
         let mask = number(mask);
         Ok(Entry { field, value, mask })
+    }
+
+    /// Why a TLV of no field is refused: what no state of a connection is, is a wrong value first.
+    fn fault(&self, refused: OfError) -> OfError {
+        let state = self.payload.first_chunk().copied().map(u32::from_be_bytes);
+        if self.header == CT_STATE && state.is_some_and(|state| state > 0xff) {
+            return error::BAD_VALUE;
+        }
+        refused
     }
 
     /// Whether the value has bits that the mask leaves out, whatever the field.

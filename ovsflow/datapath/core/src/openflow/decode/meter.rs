@@ -32,7 +32,7 @@ pub fn meter_mod(version: Version, message: &[u8], _context: &Context) -> OfResu
     let flags = r.u16()?;
     let meter = MeterId(r.u32()?);
     let deletes = command == MeterModCommand::Delete;
-    let one = (1..=MAX_METER).contains(&meter.0) || meter == MeterId::CONTROLLER;
+    let one = (1..=MAX_METER).contains(&meter.0) || meter.is_virtual();
     if !(one || deletes && meter.0 == ALL_METERS) {
         return Err(error::INVALID_METER);
     }
