@@ -13,6 +13,7 @@ from ofctl.printing.words import action_words
 from ovsflow.openflow.fields import by_header, fields
 from ovsflow.openflow.table_stats import TableFeature
 from ovsflow.openflow.text.instruction_text import ORDER
+from ovsflow.openflow.text.keys import TUNNEL_ADDRESSES, TUNNEL_HEADER, TUNNEL_KINDS
 
 _EXPERIMENTER_CLASS = 0xFFFF
 _HEADER = struct.Struct("!HH")
@@ -32,21 +33,10 @@ _ORDER = [
     "packet_type",
     "conj_id",
     "tun_id",
-    "tun_src",
-    "tun_dst",
-    "tun_ipv6_src",
-    "tun_ipv6_dst",
+    *TUNNEL_ADDRESSES,
     "tun_flags",
-    "tun_ttl",
-    "tun_tos",
-    "tun_gbp_id",
-    "tun_gbp_flags",
-    "tun_erspan_idx",
-    "tun_erspan_ver",
-    "tun_erspan_dir",
-    "tun_erspan_hwid",
-    "tun_gtpu_flags",
-    "tun_gtpu_msgtype",
+    *TUNNEL_HEADER,
+    *TUNNEL_KINDS,
     "tun_metadata",
     "metadata",
     "in_port",

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar, Protocol
 
 from ovsflow.errors import EncodeError
 from ovsflow.openflow import bundle, handshake, nicira, notices
@@ -27,7 +28,7 @@ from ovsflow.openflow.modify import MeterMod, PortMod, TableMod
 from ovsflow.openflow.multipart_codec import decode_reply, decode_request
 from ovsflow.openflow.packets import PacketIn, PacketOut
 from ovsflow.openflow.port_stats import QueueGetConfigReply, QueueGetConfigRequest
-from ovsflow.openflow.wire import Body, fault, pack, version_name
+from ovsflow.openflow.wire import Body, Readable, fault, pack, version_name
 
 _HEADER = struct.Struct("!BBHI")
 _MAX_BYTES = 0xFFFF
@@ -122,7 +123,7 @@ def _experimenter(body: bytes, version: int) -> Body:
     return handshake.Experimenter.decode_body(body, version)
 
 
-_CLASSES: tuple[type[Body], ...] = (
+_CLASSES: tuple[type[Readable], ...] = (
     handshake.Hello,
     ErrorMessage,
     handshake.EchoRequest,
@@ -160,11 +161,15 @@ _CLASSES: tuple[type[Body], ...] = (
 
 
 @cache
-def _classes() -> dict[MessageType, type[Body]]:
+def _classes() -> dict[MessageType, type[Readable]]:
     return {made.KIND: made for made in _CLASSES}
 
 
-_NICIRA_CLASSES: tuple[type[nicira.NiciraBody], ...] = (
+class _Subtyped(Readable, Protocol):
+    SUBTYPE: ClassVar[int]
+
+
+_NICIRA_CLASSES: tuple[type[_Subtyped], ...] = (
     nicira.SetFlowFormat,
     nicira.FlowModTableId,
     nicira.SetPacketInFormat,
@@ -202,5 +207,5 @@ def _extensions(version: int) -> dict[tuple[int, int], Callable[[bytes], Body]]:
     return readers
 
 
-def _reader(made: type[Body], version: int) -> Callable[[bytes], Body]:
+def _reader(made: type[Readable], version: int) -> Callable[[bytes], Body]:
     return lambda data: made.decode_body(data, version)

@@ -5,6 +5,7 @@ Owns the base classes, the description of the switch and the experimenter form; 
 """
 
 import struct
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
@@ -85,14 +86,14 @@ class Stats(Body):
         layout = _HEADER10 if version == Version.OF10 else _HEADER
         return pack(layout, "multipart message", kind, _MORE if self.more else 0)
 
+    @abstractmethod
     def encode_stats(self, version: int) -> bytes:
         """The body behind the multipart header."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
         """Reads the body behind the multipart header."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

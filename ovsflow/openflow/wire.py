@@ -6,9 +6,10 @@ message.  All numbers on the wire are big-endian; lengths are in bytes.
 """
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 from ovsflow.errors import DecodeError, EncodeError
 from ovsflow.openflow.constants import VERSION_NAMES, ErrorType, MessageType, Version, type_number
@@ -25,12 +26,12 @@ Fault = tuple[int, int]
 """Error type and code to answer with, in the numbers of OpenFlow 1.3 and later."""
 
 
-class Body:
+class Body(ABC):
     """What stands behind an OpenFlow header.
 
     A subclass is a frozen dataclass that says in `KIND` which message it is and turns itself into
-    the bytes behind the header and back.  `encode_body` and `decode_body` see the version; the
-    codec adds the header.
+    the bytes behind the header in a version; the codec adds the header.  How it is read back is in
+    `Readable`.
     """
 
     __slots__ = ()
@@ -47,14 +48,20 @@ class Body:
             raise missing(version, type(self).__name__)
         return number, self.encode_body(version)
 
+    @abstractmethod
     def encode_body(self, version: int) -> bytes:
         """The bytes behind the header."""
-        raise NotImplementedError
+
+
+class Readable(Protocol):
+    """A class of bodies that are read by what the header says alone."""
+
+    KIND: ClassVar[MessageType]
 
     @classmethod
-    def decode_body(cls, data: bytes, version: int) -> Self:
+    def decode_body(cls, data: bytes, version: int) -> Body:
         """Reads the bytes behind the header; raises `DecodeError`."""
-        raise NotImplementedError
+        ...
 
 
 class Empty(Body):

@@ -11,9 +11,6 @@ import pytest
 from tests.differential.both import Both, PeerFailedError
 from tests.differential.generate import random_pipeline
 from tests.differential.pipeline import Pipeline, parse_pipeline
-from tests.ofctl.open_vswitch import needs_open_vswitch
-
-pytestmark = needs_open_vswitch
 
 BATCHES = 10
 BATCH = 20

@@ -5,7 +5,7 @@ Each function takes one batch, adds to a `Tally` and knows nothing of where the 
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,11 +17,10 @@ from ovsflow.openflow.flow_mod import FlowMod
 from ovsflow.openflow.text.keys import canonical
 from ovsflow.openflow.text.parse import parse_flow, parse_group, parse_meter
 from ovsflow.openflow.wire import Body
-from tests.ofctl.oracle import printed_flows, run
+from tests.ofctl.oracle import print_all, printed_flows, run
 from tests.ofctl.recorder import sent_by_ovs_ofctl
 
 _TABLE_OPTIONS = ("-F", "NXM+table_id")
-_FIRST_LINE = re.compile(r"^(?:OFPT|OFPST|NXT|NXST|ONFT|ONFST)_\w+ .*\(xid=0x", re.MULTILINE)
 _XID = slice(4, 8)
 _TABLE = re.compile(rb"(^\x01\x04.{10}\0\0\0\x0d.{8})\xff", re.DOTALL)
 _ENQUEUE = re.compile(rb"(\0\x15\0\x08.{4}\0\0\0\x10\0\0.{2})\xff\xff", re.DOTALL)
@@ -93,7 +92,7 @@ def compare_flows(
         if ours != theirs:
             theirs = _as_we_say_it(theirs_sent, version)
         tally.check("flow, bytes", version, line, ours, theirs)
-    compare_printing("flow, printed", version, [line for line, _ in taken], mods, scratch, tally)
+    compare_printing("flow, printed", version, [line for line, _ in taken], mods, tally)
     return [line for line, _ in taken], sent
 
 
@@ -186,13 +185,13 @@ def _compare_one_by_one(
             tally.check(f"{what}, refused", version, line, ours, f"error: {theirs}")
         else:
             taken.append((line, ours, sent[-1]))
-    printed = printed_messages([message for _, _, message in taken], scratch)
+    printed = print_all([message for _, _, message in taken])
     readable = [one for one, text in zip(taken, printed, strict=True) if _UNREADABLE not in text]
     for line, ours, message in readable:
         tally.check(f"{what}, bytes", version, line, ours, without_xid(message))
     sent_all = [message for _, _, message in readable]
     lines = [line for line, _, _ in readable]
-    compare_printing(f"{what}, printed", version, lines, sent_all, scratch, tally)
+    compare_printing(f"{what}, printed", version, lines, sent_all, tally)
     return list(lines), sent_all
 
 
@@ -201,22 +200,10 @@ def compare_printing(
     version: int,
     lines: Sequence[str],
     messages: Sequence[bytes],
-    scratch: Path,
     tally: Tally,
 ) -> None:
     """Messages in bytes, each as both print it; `lines` say where they come from."""
     printer = MessagePrinter()
-    theirs = printed_messages(messages, scratch)
+    theirs = print_all(messages)
     for line, message, text in zip(lines, messages, theirs, strict=True):
         tally.check(what, version, line, printer.bytes_text(message).strip(), text.strip())
-
-
-def printed_messages(messages: Iterable[bytes], scratch: Path) -> list[str]:
-    """How ovs-ofctl prints messages."""
-    file = scratch / "messages.bin"
-    file.write_bytes(b"".join(messages))
-    done = run(Version.OF15, "ofp-parse", str(file))
-    assert done.returncode == 0, done.stderr
-    starts = [found.start() for found in _FIRST_LINE.finditer(done.stdout)]
-    ends = [*starts[1:], len(done.stdout)]
-    return [done.stdout[start:end] for start, end in zip(starts, ends, strict=True)]

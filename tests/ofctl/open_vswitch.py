@@ -9,9 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
-
-PROGRAMS = ("ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl")
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 PATIENCE = 10.0
 
@@ -19,15 +16,11 @@ BRIDGES = {"br0": ("p1", "p2", "p3"), "br1": ("q1", "q2", "q3")}
 """Bridges and their ports: one to read from, one to change."""
 
 
-def find(program: str) -> str | None:
+def find(program: str) -> str:
     """Where a program is; Debian keeps daemons out of people's paths."""
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-
-
-needs_open_vswitch = pytest.mark.skipif(
-    not SCHEMA.exists() or not all(find(program) for program in PROGRAMS),
-    reason="Open vSwitch is not installed",
-)
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    assert found is not None, f"{program} is missing: tools/bootstrap installs it"
+    return found
 
 
 @contextmanager
@@ -46,7 +39,7 @@ def open_vswitch(
     }
 
     def run(program: str, *arguments: str) -> None:
-        command = [str(find(program)), *arguments]
+        command = [find(program), *arguments]
         subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
 
     database = f"unix:{directory}/db.sock"

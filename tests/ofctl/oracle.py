@@ -1,18 +1,15 @@
-"""Debian's ovs-ofctl as the oracle: what it makes of a line of text."""
+"""Debian's ovs-ofctl as the oracle: what it makes of a line of text, and of bytes."""
 
 import re
-import shutil
+import struct
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from ovsflow.openflow.constants import Version
 
-PROGRAM = shutil.which("ovs-ofctl")
-
-needs_ovs_ofctl = pytest.mark.skipif(PROGRAM is None, reason="ovs-ofctl is not installed")
+PROGRAM = "ovs-ofctl"
 
 VERSIONS = {
     Version.OF10: "OpenFlow10",
@@ -22,11 +19,15 @@ VERSIONS = {
 }
 
 _HEADING = re.compile(r"^(?:OFPT|NXT)_\w+(?: \(OF1\.\d\))? \(xid=0x[0-9a-f]+\): ?")
+_MARK = 0x5EED0000
+_BETWEEN = re.compile(r"^OFPT_ECHO_REQUEST \(OF1\.3\) \(xid=0x5eed[0-9a-f]{4}\):.*\n", re.MULTILINE)
+_ERROR = re.compile(r"\*\*\*decode error: (\w+)\*\*\*")
+_MOST = 0x10000
 
 
 def run(version: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs ovs-ofctl for a version."""
-    command = [str(PROGRAM), "-O", VERSIONS[Version(version)], *arguments]
+    command = [PROGRAM, "-O", VERSIONS[Version(version)], *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -73,3 +74,26 @@ def printed_group(version: int, group: str) -> str:
 def without_table(line: str) -> str:
     """In OpenFlow 1.0, parse-flows prints the table that a flow does not name as 255."""
     return line.replace("ADD table:255 ", "ADD ", 1)
+
+
+def print_all(messages: Sequence[bytes]) -> list[str]:
+    """What it prints for each message; a marked echo request stands between them."""
+    assert len(messages) < _MOST
+    stream = b"".join(
+        message + struct.pack("!BBHI", 4, 2, 8, _MARK + number)
+        for number, message in enumerate(messages)
+    )
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(stream)
+        file.flush()
+        done = run(Version.OF15, "--verbose=off", "ofp-parse", file.name)
+    assert done.returncode == 0, done.stderr
+    texts = _BETWEEN.split(done.stdout)
+    assert len(texts) == len(messages) + 1, done.stdout[-2000:]
+    return texts[:-1]
+
+
+def decode_error(text: str) -> str | None:
+    """The error that a printed message was answered with, if any."""
+    found = _ERROR.search(text)
+    return found.group(1) if found else None

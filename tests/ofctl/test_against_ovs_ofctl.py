@@ -14,7 +14,7 @@ from ovsflow.openflow.text.keys import canonical
 from ovsflow.openflow.text.parse import parse_flow
 from ovsflow.openflow.text.render import render_flow
 from tests.ofctl.flow_maker import FlowMaker
-from tests.ofctl.oracle import VERSIONS, needs_ovs_ofctl, printed_flows
+from tests.ofctl.oracle import VERSIONS, printed_flows
 
 FLOWS = 5000
 """Flows for each of the four versions."""
@@ -28,7 +28,6 @@ def ours(flow: str, version: int) -> str:
 
 
 @pytest.mark.system
-@needs_ovs_ofctl
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_random_flows_print_as_ovs_ofctl_prints_them(version: int, tmp_path: Path) -> None:

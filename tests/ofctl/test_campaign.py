@@ -8,10 +8,9 @@ from ovsflow.openflow.constants import Version
 from tests.ofctl.campaign import run_campaign
 from tests.ofctl.compare import Tally
 from tests.ofctl.live import dump, pair
-from tests.ofctl.open_vswitch import needs_open_vswitch
-from tests.ofctl.oracle import VERSIONS, needs_ovs_ofctl, run
+from tests.ofctl.oracle import VERSIONS, run
 
-pytestmark = [pytest.mark.system, needs_ovs_ofctl, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 FLOWS = """
 cookie=5,idle_timeout=60,send_flow_rem,priority=7,tcp,tun_id=5,tp_dst=80,actions=load:5->reg0,output:2
@@ -32,7 +31,6 @@ def test_text_bytes_and_print_are_those_of_ovs_ofctl(tmp_path: Path) -> None:
     assert tally.compared["group, bytes"] > 150
 
 
-@needs_open_vswitch
 def test_our_switch_takes_and_dumps_what_open_vswitch_does(tmp_path: Path) -> None:
     with pair(tmp_path) as switches:
         tally = run_campaign(500, 40, 70_000, tmp_path, switches)
@@ -41,7 +39,6 @@ def test_our_switch_takes_and_dumps_what_open_vswitch_does(tmp_path: Path) -> No
     assert tally.compared["dump-groups"] > 80
 
 
-@needs_open_vswitch
 def test_flows_come_back_as_open_vswitch_prints_them(tmp_path: Path) -> None:
     file = tmp_path / "flows.txt"
     file.write_text(FLOWS)

@@ -16,10 +16,10 @@ import pytest
 
 from ovsflow.openflow.constants import Version
 from tests.ofctl.flow_maker import FlowMaker
-from tests.ofctl.open_vswitch import needs_open_vswitch, open_vswitch
+from tests.ofctl.open_vswitch import open_vswitch
 from tests.ofctl.oracle import VERSIONS
 
-pytestmark = [pytest.mark.system, needs_open_vswitch, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 _CHANGING = (
     (re.compile(r"xid=(0x)?[0-9a-f]+"), "xid=X"),

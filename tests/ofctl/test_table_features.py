@@ -7,7 +7,7 @@ from ovsflow.openflow import codec
 from ovsflow.openflow.constants import Version
 from ovsflow.openflow.table_stats import TableFeature, TableFeaturesReply
 from ovsflow.openflow.wire import Property
-from tests.ofctl.oracle import needs_ovs_ofctl, run
+from tests.ofctl.oracle import run
 
 ALL_BITS = (1 << 64) - 1
 PROPERTIES = tuple(
@@ -35,7 +35,6 @@ TABLES = (
 
 
 @pytest.mark.system
-@needs_ovs_ofctl
 @pytest.mark.parametrize("version", [Version.OF13, Version.OF14, Version.OF15])
 @pytest.mark.parametrize("count", range(1, len(TABLES) + 1))
 def test_like_tables_are_told_together(

@@ -64,9 +64,7 @@ from ovsflow.openflow.port_stats import (
 )
 from ovsflow.openflow.table_stats import TableDescReply, TableStats, TableStatsReply
 from ovsflow.openflow.wire import Body
-from tests.openflow.oracle import decode_error, needs_ovs_ofctl, print_all
-
-pytestmark = needs_ovs_ofctl
+from tests.ofctl.oracle import decode_error, print_all
 
 OF10, OF13, OF14, OF15 = Version.OF10, Version.OF13, Version.OF14, Version.OF15
 ALL = (OF10, OF13, OF14, OF15)

@@ -9,8 +9,6 @@ import pytest
 from ovsflow import Switch
 from ovsflow.testing.controller import Controller, eventually
 
-pytest.importorskip("os_ken")
-
 A, B = b"\x02\0\0\0\0\x0a", b"\x02\0\0\0\0\x0b"
 
 

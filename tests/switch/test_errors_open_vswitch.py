@@ -19,14 +19,14 @@ from ovsflow import Switch
 from ovsflow.openflow import codec
 from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.handshake import Hello
-from tests.ofctl.open_vswitch import needs_open_vswitch, open_vswitch
+from tests.ofctl.open_vswitch import open_vswitch
 from tests.openflow.corpus import flow_mods, frames
 from tests.session.fake import raw
 from tests.switch.bad_requests import ALL, CASES, MODERN, Dialect
 from tests.switch.error_table import numbers
 from tests.switch.test_errors import EXTENDED, ROWS, SOME_FLOW
 
-pytestmark = [needs_open_vswitch, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 DAMAGED = int(os.environ.get("OVSFLOW_CASES", "250"))
 VERSIONS = {1: "10", 4: "13", 5: "14", 6: "15"}

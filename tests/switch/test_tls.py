@@ -1,7 +1,6 @@
 """TLS between switch and controller: both sides show a certificate, or nothing is said."""
 
 import asyncio
-import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Coroutine
@@ -21,8 +20,6 @@ from ovsflow.config import (
 from ovsflow.errors import ConfigError
 from ovsflow.switch.plane import ControlPlane
 from tests.session.fake import raw
-
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 
 
 @dataclass

@@ -72,27 +72,17 @@ _FIRST = (
 _ETHERNET = ("eth_src", "eth_dst", "eth_type")
 _PBB = ("pbb_isid", "pbb_uca")
 _MPLS = ("mpls_tc", "mpls_bos", "mpls_ttl", "mpls_label")
+TUNNEL_ADDRESSES = ("tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst")
+TUNNEL_HEADER = ("tun_ttl", "tun_tos", "tun_gbp_id", "tun_gbp_flags")
+TUNNEL_KINDS = (
+    *(f"tun_erspan_{part}" for part in ("idx", "ver", "dir", "hwid")),
+    *("tun_gtpu_flags", "tun_gtpu_msgtype"),
+)
 _LAST = (
-    *[
-        "tun_id",
-        "tun_flags",
-        "tun_src",
-        "tun_dst",
-        "tun_ipv6_src",
-        "tun_ipv6_dst",
-        "tun_ttl",
-        "tun_tos",
-        "tun_gbp_id",
-        "tun_gbp_flags",
-    ],
+    *("tun_id", "tun_flags", *TUNNEL_ADDRESSES, *TUNNEL_HEADER),
     *(f"tun_metadata{number}" for number in range(64)),
+    *TUNNEL_KINDS,
     *[
-        "tun_erspan_idx",
-        "tun_erspan_ver",
-        "tun_erspan_dir",
-        "tun_erspan_hwid",
-        "tun_gtpu_flags",
-        "tun_gtpu_msgtype",
         "nsh_flags",
         "nsh_ttl",
         "nsh_mdtype",

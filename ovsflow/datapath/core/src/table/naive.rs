@@ -128,21 +128,23 @@ impl NaiveTables {
     }
 
     fn add(&mut self, request: &FlowMod, now: Now, notices: &mut Vec<Notice>) -> OfResult<()> {
+        let is_same = |rule: &NaiveRule| {
+            rule.id.table == request.table
+                && rule.request.priority == request.priority
+                && rule.request.matching == request.matching
+        };
+        // As Open vSwitch has it, which asks for overlaps only where nothing is replaced.
         if request.flags & flow_flags::CHECK_OVERLAP != 0
+            && !self.rules.iter().any(is_same)
             && self.rules.iter().any(|rule| {
                 rule.id.table == request.table
                     && rule.request.priority == request.priority
-                    && rule.request.matching != request.matching
                     && overlap(&rule.request.matching, &request.matching)
             })
         {
             return Err(OfError::new(5, 3));
         }
-        let existing = self.rules.iter_mut().find(|rule| {
-            rule.id.table == request.table
-                && rule.request.priority == request.priority
-                && rule.request.matching == request.matching
-        });
+        let existing = self.rules.iter_mut().find(|rule| is_same(rule));
         let id = if let Some(rule) = existing {
             let (packets, bytes) = (rule.packets, rule.bytes);
             let reset = request.flags & flow_flags::RESET_COUNTS != 0;

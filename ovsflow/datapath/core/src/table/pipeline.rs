@@ -112,6 +112,7 @@ impl Pipeline {
     /// Chooses whose word counts.
     pub fn set_compat(&mut self, compat: Compat) {
         self.compat = compat;
+        self.rules.replaces_unchecked = compat == Compat::Ovs;
         self.rules.changes.anything();
     }
 

@@ -99,6 +99,9 @@ pub(super) struct Rules {
     pub(super) monitored: bool,
     /// Whether a rule was ever added whose counters must be brought up to date before a change.
     pub(super) counts_must_be_prompt: bool,
+    /// Whether a rule that replaces another is not checked for overlaps with others: they overlapped
+    /// before, and Open vSwitch does not ask again.
+    pub(super) replaces_unchecked: bool,
     /// Words on their way into a body.
     scratch: Vec<u64>,
 }
@@ -116,6 +119,7 @@ impl Rules {
             orphans: Vec::new(),
             monitored: false,
             counts_must_be_prompt: false,
+            replaces_unchecked: false,
             scratch: Vec::new(),
         }
     }

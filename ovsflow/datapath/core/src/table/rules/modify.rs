@@ -66,15 +66,17 @@ impl Rules {
     fn add(&mut self, request: &FlowMod, now: Now, notices: &mut Vec<Notice>) -> OfResult<()> {
         let index = usize::from(request.table.0);
         self.counts_must_be_prompt |= request.flags & PROMPT_COUNTS != 0;
+        let old = self.find(index, &request.matching, request.priority);
         let table = &self.tables[index];
         if request.flags & flow_flags::CHECK_OVERLAP != 0
+            && !(self.replaces_unchecked && old.is_some())
             && table
                 .classifier
                 .overlaps(&table.store, &request.matching, request.priority)
         {
             return Err(OVERLAP);
         }
-        let slot = match self.find(index, &request.matching, request.priority) {
+        let slot = match old {
             Some(slot) => {
                 self.replace(index, slot, request, now);
                 slot

@@ -7,7 +7,7 @@ use crate::flow::{FlowKey, FlowMask, slot};
 use crate::openflow::action::{Action, GroupId, Learn, MeterId, TableId};
 use crate::openflow::error;
 use crate::openflow::modify::{FlowMod, FlowModCommand, Match, TableMod, flow_flags};
-use crate::table::{ALL_TABLES, Notice, Pipeline, RemovedReason};
+use crate::table::{ALL_TABLES, Compat, Notice, Pipeline, RemovedReason};
 use crate::time::Now;
 
 fn host(address: u128) -> Match {
@@ -20,6 +20,29 @@ fn apply(pipeline: &mut Pipeline, request: &FlowMod) -> (OfResult<()>, Vec<Notic
     let mut notices = Vec::new();
     let answer = pipeline.flow_mod(request, Now(1), &mut notices);
     (answer, notices)
+}
+
+#[test]
+fn a_rule_that_replaces_another_overlaps_with_others_still() {
+    let checked = |matching: Match| FlowMod {
+        flags: flow_flags::CHECK_OVERLAP,
+        ..add(1, matching, vec![output(2)])
+    };
+    for (compat, wanted) in [(Compat::Spec, Err(error::OVERLAP)), (Compat::Ovs, Ok(()))] {
+        let mut pipeline = Pipeline::new();
+        pipeline.set_compat(compat);
+        // The same match is no overlap.
+        for _ in 0..2 {
+            let answer = apply(&mut pipeline, &checked(host(1))).0;
+            assert_eq!(answer, Ok(()), "{compat:?}");
+        }
+        let wide = add(1, Match::default(), vec![output(1)]);
+        assert_eq!(apply(&mut pipeline, &wide).0, Ok(()));
+        let answer = apply(&mut pipeline, &checked(host(1))).0;
+        assert_eq!(answer, wanted, "{compat:?}");
+        let answer = apply(&mut pipeline, &checked(host(2))).0;
+        assert_eq!(answer, Err(error::OVERLAP), "{compat:?}");
+    }
 }
 
 #[test]
