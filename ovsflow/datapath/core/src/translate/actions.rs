@@ -8,7 +8,7 @@ use super::fields::port_in_field;
 use super::freeze::{Hidden, Step};
 use super::hash;
 use super::walk::{ListEnd, Walk};
-use crate::action::{DpAction, PacketInReason};
+use crate::action::DpAction;
 use crate::error::DropReason;
 use crate::flow::field::{Prerequisite, VLAN_PRESENT, port_to_16};
 use crate::flow::{FlowKey, Slot, slot};
@@ -19,7 +19,7 @@ use crate::packet::PortNo;
 use crate::table::{Compat, Meter};
 
 /// The bottom-of-stack bit of a label stack entry.
-const BOTTOM: u32 = 0x100;
+pub(super) const BOTTOM: u32 = 0x100;
 
 impl<O: Observer> Walk<'_, O> {
     /// Runs `actions` until one ends the list, the walk exits or it fails.
@@ -117,21 +117,15 @@ impl<O: Observer> Walk<'_, O> {
             }
             Action::DecNwTtl { controllers } => return self.dec_ttl(controllers),
             Action::DecMplsTtl => return self.dec_mpls_ttl(),
-            Action::CopyTtlOut => {
-                self.emitter.flush_all(&self.flow);
-                self.emitter.push(DpAction::CopyTtlOut);
-            }
-            Action::CopyTtlIn => {
-                self.emitter.flush_all(&self.flow);
-                self.emitter.push(DpAction::CopyTtlIn);
-            }
+            Action::CopyTtlOut => self.copy_ttl_out(),
+            Action::CopyTtlIn => self.copy_ttl_in(),
             _ => self.observer.note(format_args!("has no effect")),
         }
         ListEnd::Next
     }
 
     /// Writes bits of a header that the packet is known to have.
-    fn set_header(&mut self, place: Slot, value: u128, mask: u128) {
+    pub(super) fn set_header(&mut self, place: Slot, value: u128, mask: u128) {
         self.flow.set_masked(place, value, mask);
         self.provenance.overwrite(place, mask);
         self.emitter.pend(place, mask);
@@ -286,98 +280,6 @@ impl<O: Observer> Walk<'_, O> {
         let value = self.flow.value(from);
         self.flow.set(to, value);
         self.provenance.shift(from, to);
-    }
-
-    /// Decrements the IP TTL: by the packet itself where nothing else depends on the outcome.
-    fn dec_ttl(&mut self, controllers: &[u16]) -> ListEnd {
-        if !self.meets(Prerequisite::Ip) {
-            return ListEnd::Next;
-        }
-        if self.provenance.is_known(slot::IP_TTL, 0xff)
-            || self.outcome_matters()
-            || controllers.len() > 1
-        {
-            self.provenance.consult_slot(slot::IP_TTL, 0xff);
-            let ttl = self.flow.value(slot::IP_TTL);
-            if ttl <= 1 {
-                return self.ttl_expired(controllers);
-            }
-            self.set_header(slot::IP_TTL, ttl - 1, 0xff);
-            return ListEnd::Next;
-        }
-        let expired = self.expired_ttl_out(controllers);
-        self.emitter.push(DpAction::DecTtl {
-            skip_to: u16::MAX,
-            expired,
-        });
-        let ttl = self.flow.value(slot::IP_TTL);
-        self.flow.set(slot::IP_TTL, ttl.saturating_sub(1));
-        self.provenance.decrement_ttl();
-        ListEnd::Next
-    }
-
-    /// Same for the outer label stack entry.
-    fn dec_mpls_ttl(&mut self) -> ListEnd {
-        if !self.meets(Prerequisite::Mpls) {
-            return ListEnd::Next;
-        }
-        let ttl = self.flow.value(slot::MPLS_LSE0) & 0xff;
-        if self.provenance.is_known(slot::MPLS_LSE0, 0xff) || self.outcome_matters() {
-            self.provenance.consult_slot(slot::MPLS_LSE0, 0xff);
-            if ttl <= 1 {
-                return self.ttl_expired(&[]);
-            }
-            self.set_header(slot::MPLS_LSE0, ttl - 1, 0xff);
-            return ListEnd::Next;
-        }
-        let expired = self.expired_ttl_out(&[]);
-        self.emitter.push(DpAction::DecMplsTtl {
-            skip_to: u16::MAX,
-            expired,
-        });
-        let lse = self.flow.value(slot::MPLS_LSE0) & !0xff;
-        self.flow.set(slot::MPLS_LSE0, lse | ttl.saturating_sub(1));
-        self.provenance.decrement_mpls_ttl();
-        ListEnd::Next
-    }
-
-    /// Whether something goes on even when this list ends early, or would be counted wrongly: then
-    /// the TTL must be known for all packets of the translation.
-    fn outcome_matters(&self) -> bool {
-        self.callers > 0 || self.followed || !self.set.is_empty()
-    }
-
-    fn ttl_expired(&mut self, controllers: &[u16]) -> ListEnd {
-        self.observer.note(format_args!("TTL expired"));
-        self.lost.get_or_insert(DropReason::TtlExpired);
-        if self.context.settings.invalid_ttl_to_controller {
-            let everybody = [0];
-            let ids = if controllers.is_empty() {
-                &everybody[..]
-            } else {
-                controllers
-            };
-            for &controller in ids {
-                self.tell_controller(PacketInReason::InvalidTtl, controller, 0xffff);
-            }
-        }
-        ListEnd::EndList
-    }
-
-    /// Where a packet goes, as it is now, whose TTL turns out to have expired.
-    fn expired_ttl_out(
-        &mut self,
-        controllers: &[u16],
-    ) -> Option<Arc<crate::action::ControllerOut>> {
-        if !self.context.settings.invalid_ttl_to_controller {
-            return None;
-        }
-        let controller = controllers.first().copied().unwrap_or(0);
-        let out = self.controller_out(PacketInReason::InvalidTtl, controller, 0xffff);
-        if out.is_some() {
-            self.emitter.flush_all(&self.flow);
-        }
-        out
     }
 
     /// Sends the packet past a meter.  One that may write the DSCP hides it from what follows.

@@ -2,9 +2,9 @@
 //!
 //! Behind a popped MPLS label or PBB tag lies a header that extraction did not read; a written
 //! EtherType or IP protocol makes another header of the bytes behind it; and only the packet itself
-//! knows what a meter has made of its DSCP.  As long as nobody asks for it the walk goes on; the first lookup or action that does stops everything:
-//! each list that is open leaves what it still had to do ([`Step`]), innermost first, and the
-//! packet is told to come back ([`DpAction::Recirculate`]).  Then its headers are read again, and
+//! knows what a meter has made of its DSCP, or what TTL a label has got from IP.  As long as nobody
+//! asks for it the walk goes on; the first lookup or action that does stops everything: each list that
+//! is open leaves what it still had to do ([`Step`]), innermost first, and the packet is told to come back ([`DpAction::Recirculate`]).  Then its headers are read again, and
 //! a walk thaws the steps.
 //!
 //! Frozen walks are kept by content: packets that freeze alike share a number, so that what comes
@@ -22,7 +22,7 @@ use crate::action::DpAction;
 use crate::error::DropReason;
 use crate::flow::field::{Prerequisite, field};
 use crate::flow::{FlowKey, FlowMask, PACKET_WORDS, slot};
-use crate::openflow::action::{Action, Instructions, LearnSource, TableId};
+use crate::openflow::action::{Action, Instructions, LearnSource, Subfield, TableId};
 use crate::packet::PortNo;
 
 /// Frozen walks kept at most.
@@ -35,6 +35,8 @@ pub(super) enum Hidden {
     Nothing,
     /// DSCP and ECN, which a meter may have written.
     TrafficClass,
+    /// The TTL of the outer label, which may have been copied from IP's.
+    LabelTtl,
     /// Network and transport headers.
     Network,
     /// Those of the frame as well.
@@ -152,8 +154,11 @@ pub(super) fn thaw<O: Observer>(
 impl<O: Observer> Walk<'_, O> {
     /// Whether an action asks for headers that are hidden.
     pub(super) fn lacks_headers_for(&self, action: &Action) -> bool {
-        let hidden = self.hidden;
-        hidden != Hidden::Nothing && reads(action) >= reach_of(hidden)
+        match self.hidden {
+            Hidden::Nothing => false,
+            Hidden::LabelTtl => reads_label_ttl(action),
+            hidden => reads(action) >= reach_of(hidden),
+        }
     }
 
     /// Whether a lookup might see something that is hidden.
@@ -163,6 +168,10 @@ impl<O: Observer> Walk<'_, O> {
             Hidden::TrafficClass => {
                 let active = self.context.pipeline.active_mask();
                 active.value(slot::IP_TOS) != 0
+            }
+            Hidden::LabelTtl => {
+                let active = self.context.pipeline.active_mask();
+                active.value(slot::MPLS_LSE0) & 0xff != 0
             }
             Hidden::Network | Hidden::Frame => true,
         }
@@ -353,6 +362,22 @@ fn reads(action: &Action) -> Reach {
             ..
         } => Reach::Frame,
         _ => Reach::Nothing,
+    }
+}
+
+/// Whether an action depends on the TTL of the outer label.
+fn reads_label_ttl(action: &Action) -> bool {
+    let is_ttl = |part: &Subfield| field(part.field).prerequisite == Prerequisite::Mpls;
+    match action {
+        Action::DecMplsTtl | Action::CopyTtlIn | Action::PushMpls(_) => true,
+        Action::StackPush(source)
+        | Action::Move { source, .. }
+        | Action::OutputField { source, .. } => is_ttl(source),
+        Action::Learn(learn) => learn
+            .specs
+            .iter()
+            .any(|spec| matches!(&spec.source, LearnSource::Field(source) if is_ttl(source))),
+        _ => false,
     }
 }
 

@@ -36,6 +36,7 @@ mod sparse;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod ttl;
 mod walk;
 
 use std::sync::Arc;
