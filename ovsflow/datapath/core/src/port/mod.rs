@@ -84,6 +84,12 @@ pub trait Receiver: Send {
     ///
     /// Asked for when somebody wants to see the counters, not for each batch.
     fn note_losses(&mut self, _counters: &mut PortCounters) {}
+
+    /// The worker found nothing at any of its ports and may sleep: whoever goes by the clock sees
+    /// to it that [`Self::fd`] wakes it.  An error is as one of [`Self::receive`].
+    fn rest(&mut self, _now: Now) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The sending half of a port, one for each worker.

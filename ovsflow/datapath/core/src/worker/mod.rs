@@ -201,8 +201,21 @@ impl Worker {
         self.outlet.flush();
         if moved > 0 {
             self.stages.end(Stage::Send);
+        } else {
+            self.rest(now);
         }
         moved
+    }
+
+    /// Lets the ports know that nothing was found at any.
+    fn rest(&mut self, now: Now) {
+        let mut place = 0;
+        while let Some(port) = self.receivers.get_mut(place) {
+            match port.receiver.rest(now) {
+                Ok(()) => place += 1,
+                Err(error) => self.lose_receiver(place, &error),
+            }
+        }
     }
 
     /// Lets a packet arrive at a port, as if its device had received it.

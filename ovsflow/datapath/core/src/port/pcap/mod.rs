@@ -34,6 +34,9 @@ fn about(option: &str, path: &str, error: &io::Error) -> OpenError {
     OpenError::invalid(format!("{option}={path}: {reason}"))
 }
 
+/// When nothing arrives any more.
+const NEVER: Now = Now(u64::MAX);
+
 /// Opens a pcap port.  Options: `file`, the capture that arrives; `loop` (false), over and over;
 /// `rate`, packets a second (as fast as they are taken); `write`, the capture of what is sent.
 pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
@@ -65,6 +68,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
             arrived: 0,
         },
         idle_until: Now(0),
+        wakes_at: Now(0),
         cursor: Cursor::default(),
         repeat,
         frames,
@@ -129,8 +133,11 @@ struct PcapReceiver {
     cursor: Cursor,
     pace: Pace,
     timer: Timer,
-    /// When the next packet is due: the timer is set, and nothing need be done till then.
+    /// When the next packet is due: nothing need be done till then.
     idle_until: Now,
+    /// What the timer was set to last.  While other ports keep their worker awake it is left alone:
+    /// under a hypervisor, setting one and having it go off cost as much as a thousand packets.
+    wakes_at: Now,
 }
 
 impl Receiver for PcapReceiver {
@@ -149,7 +156,7 @@ impl Receiver for PcapReceiver {
             return Ok(false);
         }
         if self.cursor.is_at_end(&self.frames) {
-            self.timer.clear();
+            self.idle_until = NEVER;
             return Ok(false);
         }
         let (due, wait_ns) = self.pace.due(now, BATCH_SIZE);
@@ -159,11 +166,23 @@ impl Receiver for PcapReceiver {
             .take(&self.frames, how, self.number, pool, batch, counters);
         self.pace.arrived += (batch.len() - first) as u64;
         if due == 0 {
-            // Setting it anew makes it unreadable too.
-            self.timer.wake_after(wait_ns)?;
             self.idle_until = Now(now.0.saturating_add(wait_ns));
         }
         Ok(due > 0)
+    }
+
+    fn rest(&mut self, now: Now) -> io::Result<()> {
+        if self.wakes_at == self.idle_until {
+            return Ok(());
+        }
+        self.wakes_at = self.idle_until;
+        if self.idle_until == NEVER {
+            self.timer.clear();
+            return Ok(());
+        }
+        // Setting it anew makes it unreadable too.
+        let wait_ns = self.idle_until.0.saturating_sub(now.0);
+        self.timer.wake_after(wait_ns.max(1))
     }
 }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::file::{decode, read};
 use super::*;
 use crate::packet::Packet;
+use crate::port::Poller;
 use crate::port::lab::{open_with, pool, refused, send};
 
 /// A file of this test alone, gone when dropped.
@@ -148,6 +149,27 @@ fn test_a_file_arrives_once_in_a_loop_or_at_a_rate() {
     assert_eq!(arrivals(&mut paced, seconds(101)).0.len(), 10);
     assert_eq!(arrivals(&mut paced, seconds(101)), (vec![], false));
     assert_eq!(arrivals(&mut paced, seconds(110)).0.len(), 64);
+}
+
+#[test]
+fn test_a_port_that_rests_wakes_its_worker_when_the_next_packet_is_due() {
+    let file = Scratch::new("rest", &capture(0xa1b2_c3d4, u32::to_le_bytes, &frames()));
+    for (rate, wakes) in [(200, true), (1, false)] {
+        let options = format!("file={},rate={rate}", file.text());
+        let mut port = open_with("pcap", 1, "p", &options).unwrap();
+        let poller = Poller::new().unwrap();
+        poller.add(port.receivers[0].fd().unwrap()).unwrap();
+        assert!(poller.wait(2000).unwrap(), "the first one is due at once");
+        assert_eq!(arrivals(&mut port, Now(0)), (vec![1], true));
+        assert_eq!(arrivals(&mut port, Now(0)), (vec![], false));
+        port.receivers[0].rest(Now(0)).unwrap();
+        assert_eq!(poller.wait(if wakes { 2000 } else { 0 }).unwrap(), wakes);
+        // Nothing comes after the last frame, nor does the timer keep anybody awake.
+        assert_eq!(arrivals(&mut port, Now::from_secs(9)), (vec![2, 3], true));
+        assert_eq!(arrivals(&mut port, Now::from_secs(9)), (vec![], false));
+        port.receivers[0].rest(Now::from_secs(9)).unwrap();
+        assert!(!poller.wait(0).unwrap());
+    }
 }
 
 #[test]
