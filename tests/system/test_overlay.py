@@ -132,11 +132,15 @@ def test_iperf3_udp_arrives(wired: Wired) -> None:
     wired.tunnel()
     server = wired.lab.start(wired.h2, "iperf3", "iperf3", "-s", "-1")
     wired.lab.wait_for(lambda: ":5201 " in wired.h2.run("ss", "-Hltn"), "iperf3", server)
-    text = wired.h1.run("iperf3", "-c", "10.0.0.2", "-u", "-b", "50M", "-t", "2", "-J")
-    result = json.loads(text)["end"]["sum"]
+    options = ("-u", "-b", "50M", "-t", "2", "-J")
+    result = json.loads(wired.h1.run("iperf3", "-c", "10.0.0.2", *options))["end"]["sum"]
     assert result["packets"] > 1000
-    assert result["lost_packets"] / result["packets"] < 0.01
+    # Where a host has to wait for a processor its own socket overflows; the switch loses none.
+    assert result["lost_packets"] <= counter(wired.h2, "UdpRcvbufErrors")
     assert counter(wired.h2, "UdpInCsumErrors") == 0
+    for node, bridge in ((wired.s1, "br1"), (wired.s2, "br2")):
+        ports = json.loads(node.ovsflow("stats", bridge, "--json"))["ports"]
+        assert all(port["rx_dropped"] == port["tx_dropped"] == 0 for port in ports), ports
 
 
 SENDER = """
