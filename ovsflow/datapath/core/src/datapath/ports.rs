@@ -19,13 +19,16 @@ impl Datapath {
         now: Now,
     ) -> Result<PortView, Refusal> {
         self.check_new_port(number, name)?;
-        let open = port::open(kind, number, name, &options).map_err(|error| match error {
-            OpenError::Invalid(text) => Refusal::Usage(format!("port {name}: {text}")),
-            OpenError::Host(error) => Refusal::Host {
-                name: name.to_owned(),
-                error,
-            },
-        })?;
+        let open =
+            port::open(kind, number, name, &options, self.cells.len()).map_err(
+                |error| match error {
+                    OpenError::Invalid(text) => Refusal::Usage(format!("port {name}: {text}")),
+                    OpenError::Host(error) => Refusal::Host {
+                        name: name.to_owned(),
+                        error,
+                    },
+                },
+            )?;
         let record = PortRecord {
             options,
             backend: open.facts.backend.clone(),

@@ -95,19 +95,30 @@ impl<T: Send + 'static> Host<T> {
     }
 }
 
-/// Opens a port with options written `name=value,name=value`.
+/// Opens a port with options written `name=value,name=value`, and one receiver.
 pub(super) fn open_with(
     kind: &str,
     number: u32,
     name: &str,
     options: &str,
 ) -> Result<OpenPort, OpenError> {
+    open_shared(kind, number, name, options, 1)
+}
+
+/// The same with several receivers.
+pub(super) fn open_shared(
+    kind: &str,
+    number: u32,
+    name: &str,
+    options: &str,
+    receivers: usize,
+) -> Result<OpenPort, OpenError> {
     let options: BTreeMap<_, _> = options
         .split(',')
         .filter_map(|option| option.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    open(kind, PortNo(number), name, &options)
+    open(kind, PortNo(number), name, &options, receivers)
 }
 
 /// What a port that must not open says.

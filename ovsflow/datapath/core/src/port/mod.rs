@@ -23,6 +23,8 @@ mod pcap;
 mod queue;
 mod registry;
 mod replay;
+#[cfg(test)]
+mod sharing;
 mod shorten;
 mod sys;
 mod system;

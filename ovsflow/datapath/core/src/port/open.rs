@@ -41,7 +41,7 @@ pub(super) const STATE_LIVE: u32 = 4;
 
 /// A port, opened: dropping all of its halves closes it.
 pub struct OpenPort {
-    /// Receiving halves; each goes to one worker.
+    /// Receiving halves, one at least; each goes to one worker.
     pub receivers: Vec<Box<dyn Receiver>>,
     /// Makes sending halves.
     pub sender: Box<dyn SenderFactory>,
@@ -88,6 +88,16 @@ pub(super) struct Request<'a> {
     pub(super) number: PortNo,
     pub(super) name: &'a str,
     pub(super) options: Options<'a>,
+    /// Receiving halves that are wanted, one for each worker; a kind may have fewer to give.
+    pub(super) receivers: usize,
+}
+
+/// Says of a port's receiving halves what people should know: nothing if there is but one.
+pub(super) fn shared_by(receivers: usize) -> String {
+    match receivers {
+        0 | 1 => String::new(),
+        count => format!(", {count} receivers"),
+    }
 }
 
 type OpenKind = fn(&mut Request<'_>) -> Result<OpenPort, OpenError>;
@@ -103,8 +113,10 @@ const KINDS: &[(&str, OpenKind)] = &[
     ("memory", memory::open),
 ];
 
-/// Opens a port of `kind` called `name`, which delivers packets with `in_port` set to `number`.
+/// Opens a port of `kind` called `name`, which delivers packets with `in_port` set to `number` through
+/// as many of `receivers` halves as its kind can share it between.
 ///
+/// Packets of one flow, and those that answer them, always arrive at the same half, in order.
 /// Devices are made and looked up in the network namespace of the calling thread.
 ///
 /// # Errors
@@ -116,6 +128,7 @@ pub fn open(
     number: PortNo,
     name: &str,
     options: &BTreeMap<String, String>,
+    receivers: usize,
 ) -> Result<OpenPort, OpenError> {
     let Some((_, open_kind)) = KINDS.iter().find(|(known, _)| *known == kind) else {
         let known: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
@@ -128,6 +141,7 @@ pub fn open(
         number,
         name,
         options: Options::new(options),
+        receivers: receivers.max(1),
     };
     open_kind(&mut request)
 }

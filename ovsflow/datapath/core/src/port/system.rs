@@ -10,11 +10,12 @@
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::bundle::Bundles;
 use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
-    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
+    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory, shared_by,
 };
 use super::shorten::{Room, shorten};
 use super::sys::{
@@ -33,6 +34,10 @@ const SOCKET_BUFFER: i32 = 16 << 20;
 /// Packet socket options that the installed headers may lack.
 const PACKET_IGNORE_OUTGOING: i32 = 23;
 
+/// A new group of sockets (PACKET_FANOUT_FLAG_UNIQUEID) that flows are divided between
+/// (PACKET_FANOUT_HASH) and that does not see our own output (PACKET_FANOUT_FLAG_IGNORE_OUTGOING).
+const FANOUT_NEW_BY_HASH: i32 = (0x2000 | 0x4000) << 16;
+
 /// Bits of `tpacket_auxdata.tp_status`.
 const STATUS_VLAN_VALID: u32 = 0x10;
 const STATUS_VLAN_TPID_VALID: u32 = 0x40;
@@ -43,24 +48,28 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let host = request.options.flag("host")?.unwrap_or(false);
     request.options.finish()?;
     let device = Device::find(request.name)?;
-    let socket = Arc::new(packet_socket(&device)?);
+    let sockets = packet_sockets(&device, request.receivers)?;
     let block = match host {
         true => None,
         // An older kernel has no such hook: then the host sees the frames, as it does with any
         // packet socket; hosts rarely have an address on a switch port.
         false => IngressBlock::new(device.index).ok(),
     };
-    let facts = facts(&device, host || block.is_some())?;
-    let receiver = PacketReceiver {
+    let mut facts = facts(&device, host || block.is_some())?;
+    facts.backend += &shared_by(sockets.len());
+    let block = block.map(Arc::new);
+    let receiver = |socket: &Arc<Socket>| PacketReceiver {
         number: request.number,
         socket: socket.clone(),
         inbox: Inbox::new(true),
-        _block: block,
+        _block: block.clone(),
     };
+    let receivers = sockets.iter().map(receiver);
     Ok(OpenPort {
-        receivers: vec![Box::new(receiver)],
+        receivers: receivers.map(|one| Box::new(one) as _).collect(),
         sender: Box::new(PacketSenders {
-            socket,
+            sockets,
+            made: AtomicUsize::new(0),
             mtu: facts.mtu as usize,
         }),
         facts,
@@ -68,9 +77,44 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     })
 }
 
-fn packet_socket(device: &Device) -> io::Result<Socket> {
+/// As many sockets as shall receive, between which the kernel divides flows; one where it cannot.
+fn packet_sockets(device: &Device, count: usize) -> io::Result<Vec<Arc<Socket>>> {
+    let shared = || {
+        let sockets = (0..count).map(|_| packet_socket(device, true));
+        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+        share_frames(&sockets)?;
+        Ok::<_, io::Error>(sockets)
+    };
+    let sockets = match count {
+        0 | 1 => None,
+        _ => shared().ok(),
+    };
+    let sockets = match sockets {
+        Some(sockets) => sockets,
+        None => vec![packet_socket(device, false)?],
+    };
+    Ok(sockets.into_iter().map(Arc::new).collect())
+}
+
+/// Has the kernel hand each frame to one of these sockets, by a hash that is the same for both
+/// directions of a flow.  They must refuse all frames, and accept them from now on.
+fn share_frames(sockets: &[Socket]) -> io::Result<()> {
+    let mut group = FANOUT_NEW_BY_HASH;
+    for socket in sockets {
+        socket.set(libc::SOL_PACKET, libc::PACKET_FANOUT, group)?;
+        // What there is to join has a number now.
+        group = socket.option(libc::SOL_PACKET, libc::PACKET_FANOUT)?;
+    }
+    sockets.iter().try_for_each(Socket::accept)
+}
+
+/// A socket of the device; `refuses` all frames to begin with if asked.
+fn packet_socket(device: &Device, refuses: bool) -> io::Result<Socket> {
     // Protocol 0: nothing arrives before everything is set.
     let socket = Socket::new(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+    if refuses {
+        socket.refuse()?;
+    }
     socket.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)?;
     socket.set(libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
     socket.set(libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)?;
@@ -107,7 +151,7 @@ struct PacketReceiver {
     number: PortNo,
     socket: Arc<Socket>,
     inbox: Inbox,
-    _block: Option<IngressBlock>,
+    _block: Option<Arc<IngressBlock>>,
 }
 
 impl Receiver for PacketReceiver {
@@ -229,14 +273,17 @@ fn put_back_tag(packet: &mut Packet, tpid: u16, tci: u16) -> bool {
 }
 
 struct PacketSenders {
-    socket: Arc<Socket>,
+    sockets: Vec<Arc<Socket>>,
+    /// Senders made so far: they take turns in what they send through.
+    made: AtomicUsize,
     mtu: usize,
 }
 
 impl SenderFactory for PacketSenders {
     fn sender(&self) -> io::Result<Box<dyn Sender>> {
+        let turn = self.made.fetch_add(1, Ordering::Relaxed) % self.sockets.len();
         Ok(Box::new(PacketSender {
-            socket: self.socket.clone(),
+            socket: self.sockets[turn].clone(),
             mtu: self.mtu,
             bundles: Bundles::default(),
         }))

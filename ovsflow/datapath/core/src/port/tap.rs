@@ -8,13 +8,16 @@ use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::bundle::Bundles;
 use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
-    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory,
+    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory, shared_by,
 };
-use super::sys::{Device, TapLosses, VNET_HEADER, open_tap, set_tap_offload, tun_offload};
+use super::sys::{
+    Device, TapLosses, VNET_HEADER, open_tap, open_tap_queues, set_tap_offload, tun_offload,
+};
 use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender, virtio};
 use crate::error::DropReason;
 use crate::packet::gso::complete_crc;
@@ -46,20 +49,22 @@ const OFFLOADS: [(u32, &str); 4] = [
 /// Makes the device that the port is named after.
 pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     request.options.finish()?;
-    let (file, name) = open_tap(request.name, VNET_HEADER as i32)?;
-    let file = Arc::new(file);
+    let (files, name) = open_queues(request.name, request.receivers)?;
     let offered = OFFLOADS
         .iter()
-        .find(|(offload, _)| set_tap_offload(&file, *offload).is_ok());
+        .find(|(offload, _)| set_tap_offload(&files[0], *offload).is_ok());
     let device = Device::find(&name)?;
     // A shorter queue loses packets sooner; it is no reason not to open the port.
     let _ = device.set_queue_length(QUEUE_LENGTH);
-    let receiver = TapReceiver {
+    let mut losses = Some(TapLosses::new(files[0].clone())?);
+    let receiver = |file: &Arc<File>| TapReceiver {
         number: request.number,
-        losses: TapLosses::new(file.clone())?,
+        losses: losses.take(),
         file: file.clone(),
         spare: None,
     };
+    let receivers = files.iter().map(receiver);
+    let receivers = receivers.map(|one| Box::new(one) as _).collect();
     let facts = PortFacts {
         hw_addr: device.hw_addr()?,
         mtu: device.mtu()?,
@@ -68,21 +73,46 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
             false => STATE_LINK_DOWN,
         },
         speed: device.speed(),
-        backend: format!("tap, {}", offered.map_or("no offload", |(_, text)| text)),
+        backend: format!(
+            "tap, {}{}",
+            offered.map_or("no offload", |(_, text)| text),
+            shared_by(files.len())
+        ),
         tunnel: None,
     };
     Ok(OpenPort {
-        receivers: vec![Box::new(receiver)],
-        sender: Box::new(TapSenders(file)),
+        receivers,
+        sender: Box::new(TapSenders {
+            files,
+            made: AtomicUsize::new(0),
+        }),
         facts,
         memory: None,
     })
 }
 
+/// As many queues of a device as shall receive; one where the kernel cannot divide flows.
+fn open_queues(name: &str, count: usize) -> io::Result<(Vec<Arc<File>>, String)> {
+    let header = VNET_HEADER as i32;
+    let several = match count {
+        0 | 1 => None,
+        _ => open_tap_queues(name, header, count).ok(),
+    };
+    let (files, name) = match several {
+        Some(several) => several,
+        None => {
+            let (file, name) = open_tap(name, header)?;
+            (vec![file], name)
+        }
+    };
+    Ok((files.into_iter().map(Arc::new).collect(), name))
+}
+
 struct TapReceiver {
     number: PortNo,
     file: Arc<File>,
-    losses: TapLosses,
+    /// What the device has lost, told by the first of its receivers.
+    losses: Option<TapLosses>,
     /// The packet that found nothing to read.
     spare: Option<Box<Packet>>,
 }
@@ -139,17 +169,23 @@ impl Receiver for TapReceiver {
 
     fn note_losses(&mut self, counters: &mut PortCounters) {
         // A device that is gone, or that we may not follow, has nothing more to tell.
-        let losses = self.losses.take().unwrap_or(0);
+        let losses = self.losses.as_mut().map(TapLosses::take);
+        let losses = losses.and_then(Result::ok).unwrap_or(0);
         counters.rx_drops.add(DropReason::RxQueueFull, losses);
     }
 }
 
-struct TapSenders(Arc<File>);
+struct TapSenders {
+    files: Vec<Arc<File>>,
+    /// Senders made so far: they take turns in what they write to.
+    made: AtomicUsize,
+}
 
 impl SenderFactory for TapSenders {
     fn sender(&self) -> io::Result<Box<dyn Sender>> {
+        let turn = self.made.fetch_add(1, Ordering::Relaxed) % self.files.len();
         Ok(Box::new(TapSender {
-            file: self.0.clone(),
+            file: self.files[turn].clone(),
             bundles: Bundles::default(),
         }))
     }

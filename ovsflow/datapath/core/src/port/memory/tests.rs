@@ -14,7 +14,7 @@ fn memory(options: &[(&str, &str)]) -> Result<OpenPort, OpenError> {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    open("memory", PortNo(7), "m", &options)
+    open("memory", PortNo(7), "m", &options, 1)
 }
 
 fn receive(port: &mut OpenPort, counters: &mut PortCounters) -> (Batch, bool) {
@@ -79,6 +79,6 @@ fn test_unknown_options_and_kinds_are_refused_by_name() {
     };
     assert!(refused(memory(&[("disard", "true")])).contains("\"disard\""));
     assert!(refused(memory(&[("discard", "perhaps")])).contains("discard=perhaps"));
-    let unknown = open("dpdk", PortNo(1), "x", &BTreeMap::new());
+    let unknown = open("dpdk", PortNo(1), "x", &BTreeMap::new(), 1);
     assert!(refused(unknown).contains("\"dpdk\""));
 }

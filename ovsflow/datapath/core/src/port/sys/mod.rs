@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "system calls; each block says why it is sound")]
 
 mod address;
+mod bpf;
 mod clock;
 mod control;
 mod device;
@@ -14,6 +15,7 @@ mod event;
 mod ingress;
 mod messages;
 mod socket;
+mod steer;
 mod tun;
 
 pub(super) use address::{Address, LinkAddress};
@@ -27,7 +29,7 @@ pub(super) use messages::{Inbox, Incoming, Outgoing, VNET_HEADER, send_messages}
 pub(super) use socket::Socket;
 #[cfg(test)]
 pub(super) use socket::{enter_new_network, thread_id};
-pub(super) use tun::{TapLosses, open_tap, set_tap_offload, tun_offload};
+pub(super) use tun::{TapLosses, open_tap, open_tap_queues, set_tap_offload, tun_offload};
 
 use std::io;
 

@@ -131,6 +131,38 @@ impl Socket {
         Ok(numbers[MEMINFO_DROPS])
     }
 
+    /// Lets nothing arrive until [`Self::accept`].
+    pub(in crate::port) fn refuse(&self) -> io::Result<()> {
+        // `return 0`, which keeps no byte of a packet.
+        let program = libc::sock_filter {
+            code: (libc::BPF_RET | libc::BPF_K) as u16,
+            jt: 0,
+            jf: 0,
+            k: 0,
+        };
+        let filter = libc::sock_fprog {
+            len: 1,
+            filter: (&raw const program).cast_mut(),
+        };
+        // SAFETY: the structure is passed with its own size; it and the program that it leads to
+        // live through the call, which only reads them.
+        let result = unsafe {
+            libc::setsockopt(
+                self.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_FILTER,
+                (&raw const filter).cast(),
+                size_of_val(&filter) as libc::socklen_t,
+            )
+        };
+        check(result).map(|_| ())
+    }
+
+    /// Ends what [`Self::refuse`] began.
+    pub(in crate::port) fn accept(&self) -> io::Result<()> {
+        self.set(libc::SOL_SOCKET, libc::SO_DETACH_FILTER, 0)
+    }
+
     /// Asks for buffers of `bytes`; past the system's limit when we may, up to it otherwise.
     pub(in crate::port) fn grow_buffers(&self, bytes: i32) {
         for (force, plain) in [

@@ -8,16 +8,19 @@ use std::sync::Arc;
 
 use super::check;
 use super::device::{IFREQ, NAME, device_name};
+use super::steer::steering_program;
 
 /// ioctl requests and flags of <linux/if_tun.h>; the installed header may be older than the kernel.
 const TUNSETIFF: u32 = 0x4004_54ca;
 const TUNSETOFFLOAD: u32 = 0x4004_54d0;
 const TUNSETVNETHDRSZ: u32 = 0x4004_54d8;
+const TUNSETSTEERINGEBPF: u32 = 0x8004_54e0;
 const TUNGETIFF: u32 = 0x8004_54d2;
 const TUNGETDEVNETNS: u32 = 0x54e3;
 const IFF_TAP: u16 = 0x0002;
 const IFF_NO_PI: u16 = 0x1000;
 const IFF_VNET_HDR: u16 = 0x4000;
+const IFF_MULTI_QUEUE: u16 = 0x0100;
 
 /// What a TAP device may leave to us.
 pub(in crate::port) mod tun_offload {
@@ -33,6 +36,33 @@ pub(in crate::port) mod tun_offload {
 /// Makes TAP device `name` (`%d` in it stands for a free number), with a virtio-net header of
 /// `header` bytes before each frame; tells its name.  It is gone when the file is closed.
 pub(in crate::port) fn open_tap(name: &str, header: i32) -> io::Result<(File, String)> {
+    open_queue(name, header, 0)
+}
+
+/// Makes a TAP device of several queues, between which flows are divided; see [`open_tap`].
+pub(in crate::port) fn open_tap_queues(
+    name: &str,
+    header: i32,
+    queues: usize,
+) -> io::Result<(Vec<File>, String)> {
+    let steering = steering_program()?;
+    let (file, name) = open_queue(name, header, IFF_MULTI_QUEUE)?;
+    let program = steering.as_raw_fd();
+    // SAFETY: the call reads one int.
+    check(unsafe {
+        libc::ioctl(
+            file.as_raw_fd(),
+            TUNSETSTEERINGEBPF as _,
+            &raw const program,
+        )
+    })?;
+    let more = (1..queues).map(|_| Ok(open_queue(&name, header, IFF_MULTI_QUEUE)?.0));
+    let files = std::iter::once(Ok(file)).chain(more);
+    Ok((files.collect::<io::Result<_>>()?, name))
+}
+
+/// One queue of a TAP device, which is made if it is not there.
+fn open_queue(name: &str, header: i32, kind: u16) -> io::Result<(File, String)> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -40,7 +70,7 @@ pub(in crate::port) fn open_tap(name: &str, header: i32) -> io::Result<(File, St
         .open("/dev/net/tun")?;
     let mut request = [0_u8; IFREQ];
     request[..NAME].copy_from_slice(&device_name(name)?);
-    let flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    let flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | kind;
     request[NAME..NAME + 2].copy_from_slice(&flags.to_ne_bytes());
     // SAFETY: `request` is a whole ifreq, which the call reads and writes.
     check(unsafe { libc::ioctl(file.as_raw_fd(), TUNSETIFF as _, request.as_mut_ptr()) })?;

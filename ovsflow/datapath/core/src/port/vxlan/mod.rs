@@ -41,7 +41,7 @@ use self::send::TunnelSenders;
 use self::sockets::{PORTS, SendSockets};
 use self::uplink::Uplink;
 use super::OpenError;
-use super::open::{OpenPort, PortFacts, Request, STATE_LIVE};
+use super::open::{OpenPort, PortFacts, Request, STATE_LIVE, shared_by};
 use crate::packet::TunnelConfig;
 
 /// How outer packets come and go; the first three differ in how super-frames are sent.
@@ -78,7 +78,9 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         Backend::Auto => Uplink::open(&config, &sockets).ok(),
         Backend::Udp | Backend::Memory => None,
     };
-    let membership = Endpoint::join(request.number, &config)?;
+    let membership = Endpoint::join(request.number, &config, request.receivers)?;
+    let membership = Arc::new(membership);
+    let lanes = membership.endpoint.lanes.len();
     let families = match sockets.v6 {
         Some(_) => "IPv4 and IPv6",
         None => "IPv4",
@@ -86,18 +88,21 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let facts = PortFacts {
         state: STATE_LIVE,
         backend: format!(
-            "udp sockets, {families}, port {}, {PORTS} source ports{}",
+            "udp sockets, {families}, port {}, {PORTS} source ports{}{}",
             config.dst_port,
             match uplink {
                 Some(_) => ", super-frames through a tap uplink",
                 None => ", super-frames by UDP segmentation",
-            }
+            },
+            shared_by(lanes)
         ),
         tunnel: Some(TunnelConfig::clone(&config)),
         ..PortFacts::default()
     };
     Ok(OpenPort {
-        receivers: vec![Box::new(TunnelReceiver::new(membership))],
+        receivers: (0..lanes)
+            .map(|lane| Box::new(TunnelReceiver::new(membership.clone(), lane)) as _)
+            .collect(),
         sender: Box::new(TunnelSenders {
             config,
             sockets,

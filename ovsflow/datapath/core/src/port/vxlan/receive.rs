@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::endpoint::{Endpoint, Member, Membership, Ports, UDP_GRO, lock};
+use super::endpoint::{Inlet, Lane, Member, Membership, Ports, UDP_GRO, lock};
 use crate::error::DropReason;
 use crate::packet::gso::merge_train;
 use crate::packet::layers::{L3, L4, Layers};
@@ -26,7 +26,7 @@ use crate::packet::vxlan::{self, HEADER_LEN, Header};
 use crate::packet::{
     Checksum, Gso, GsoKind, Offload, Packet, Pool, Tunnel, TunnelAddress, gso, tcp, transport, udp,
 };
-use crate::port::sys::{Address, Control, Inbox, Incoming, int_value};
+use crate::port::sys::{Address, Control, Inbox, Incoming, Socket, int_value};
 use crate::port::{BATCH_SIZE, Batch, PortCounters, Receiver};
 use crate::time::Now;
 
@@ -40,20 +40,26 @@ const LONG_DATAGRAM: usize = 700;
 /// underlay of 1500 bytes leaves over to a VXLAN over IPv6.
 const ASSUMED_DATAGRAM: usize = 1430;
 
-/// The receiving half of a tunnel port.
+/// A receiving half of a tunnel port: its place at one lane.
 pub(super) struct TunnelReceiver {
-    membership: Membership,
+    membership: Arc<Membership>,
+    lane: usize,
 }
 
 impl TunnelReceiver {
-    pub(super) fn new(membership: Membership) -> Self {
-        Self { membership }
+    pub(super) fn new(membership: Arc<Membership>, lane: usize) -> Self {
+        Self { membership, lane }
+    }
+
+    fn place(&self) -> Option<(&Lane, &Inlet)> {
+        let Membership { endpoint, member } = &*self.membership;
+        endpoint.lanes.get(self.lane).zip(member.inlet(self.lane))
     }
 }
 
 impl Receiver for TunnelReceiver {
     fn fd(&self) -> Option<RawFd> {
-        Some(self.membership.member.fd())
+        self.place().map(|(_, inlet)| inlet.fd())
     }
 
     fn receive(
@@ -63,11 +69,14 @@ impl Receiver for TunnelReceiver {
         batch: &mut Batch,
         counters: &mut PortCounters,
     ) -> io::Result<bool> {
-        let Membership { endpoint, member } = &self.membership;
+        let Some((lane, inlet)) = self.place() else {
+            return Ok(false);
+        };
         let first = batch.len();
-        let mut more = member.queue.pop(BATCH_SIZE, batch);
-        if member.leads() && batch.len() == first {
-            more = lock(&endpoint.reception).receive(endpoint, member, pool, batch, counters)?;
+        let mut more = inlet.queue.pop(BATCH_SIZE, batch);
+        if self.membership.member.leads() && batch.len() == first {
+            let mut reception = lock(&lane.reception);
+            more = reception.receive(self, &lane.sockets, pool, batch, counters)?;
         }
         for packet in batch.iter().skip(first) {
             counters.rx_packets += 1;
@@ -78,15 +87,16 @@ impl Receiver for TunnelReceiver {
 
     /// The port that leads its UDP port counts what any of those behind it may have lost.
     fn note_losses(&mut self, counters: &mut PortCounters) {
-        let Membership { endpoint, member } = &self.membership;
-        if member.leads() {
-            let losses = lock(&endpoint.reception).new_losses(endpoint);
+        if let Some((lane, _)) = self.place()
+            && self.membership.member.leads()
+        {
+            let losses = lock(&lane.reception).new_losses(&lane.sockets);
             counters.rx_drops.add(DropReason::RxQueueFull, losses);
         }
     }
 }
 
-/// The receiving side of an end point: what its leader needs from one batch to the next.
+/// The receiving side of a lane: what its leader needs from one batch to the next.
 pub(super) struct Reception {
     inboxes: Vec<Inbox>,
     /// Datagrams that each socket is known to have lost.
@@ -100,6 +110,7 @@ struct Arrivals<'a> {
     gbp: bool,
     ports: Arc<Ports>,
     leader: &'a Arc<Member>,
+    lane: usize,
     waiting: &'a mut VecDeque<Box<Packet>>,
     counters: &'a mut PortCounters,
 }
@@ -114,8 +125,8 @@ impl Reception {
     }
 
     /// Datagrams that the sockets have lost for want of room since the last call.
-    fn new_losses(&mut self, endpoint: &Endpoint) -> u64 {
-        let each = self.losses.iter_mut().zip(endpoint.sockets());
+    fn new_losses(&mut self, sockets: &[Socket]) -> u64 {
+        let each = self.losses.iter_mut().zip(sockets);
         each.map(|(known, socket)| {
             let losses = socket.losses().unwrap_or(*known);
             u64::from(losses.wrapping_sub(std::mem::replace(known, losses)))
@@ -125,22 +136,24 @@ impl Reception {
 
     fn receive(
         &mut self,
-        endpoint: &Endpoint,
-        leader: &Arc<Member>,
+        receiver: &TunnelReceiver,
+        sockets: &[Socket],
         pool: &mut Pool,
         batch: &mut Batch,
         counters: &mut PortCounters,
     ) -> io::Result<bool> {
         let mut more = false;
         if self.waiting.is_empty() {
+            let Membership { endpoint, member } = &*receiver.membership;
             let mut arrivals = Arrivals {
                 gbp: endpoint.gbp,
                 ports: endpoint.ports(),
-                leader,
+                leader: member,
+                lane: receiver.lane,
                 waiting: &mut self.waiting,
                 counters,
             };
-            for (inbox, socket) in self.inboxes.iter_mut().zip(endpoint.sockets()) {
+            for (inbox, socket) in self.inboxes.iter_mut().zip(sockets) {
                 let each = |incoming: Incoming<'_>, pool: &mut Pool| {
                     arrivals.datagram(incoming, pool);
                 };
@@ -241,7 +254,9 @@ impl Arrivals<'_> {
             return self.waiting.push_back(packet);
         }
         let mut packets = vec![packet];
-        member.queue.push(&mut packets);
+        if let Some(inlet) = member.inlet(self.lane) {
+            inlet.queue.push(&mut packets);
+        }
         for packet in packets {
             self.lose(packet, DropReason::TunnelQueueFull, pool);
         }
