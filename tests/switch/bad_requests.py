@@ -79,6 +79,18 @@ TAGGED = oxm(6, b"\x10\x05")
 PORT_1 = oxm(0, struct.pack("!I", 1))
 LEARN = nicira(16, bytes(26))
 NOTE = nicira(8, bytes(6))
+CT_MARK = oxm(107, struct.pack("!I", 1), kind=1)
+
+
+def ct(*nested: bytes) -> bytes:
+    """ct(commit) with actions inside."""
+    head = struct.pack("!HIHB3xH", 1, 0, 0, 255, 0)
+    return nicira(35, head + b"".join(nested))
+
+
+CT = ct()
+#: nat(src=10.0.0.1)
+NAT = nicira(36, struct.pack("!HHHI4x", 0, 1, 1, 0x0A000001))
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,10 @@ class Dialect:
         if self.version == OF10:
             return action(0, struct.pack("!HH", port & 0xFFFF, 0))
         return action(0, struct.pack("!IH6x", port, 0))
+
+    def write(self, tlv: bytes) -> bytes:
+        """An action that writes a field."""
+        return nicira(33, tlv) if self.version == OF10 else set_field(tlv)
 
     def group_action(self, number: int) -> bytes:
         word = struct.pack("!I", number)
@@ -337,7 +353,16 @@ ACTIONS: dict[str, Case] = {
     "pop_mpls without a label": doing(action(20, b"\x08\0\0\0"), versions=MODERN),
     "dec_ttl without IP": doing(action(24, bytes(4)), versions=MODERN),
     "set_field without its header": doing(set_field(oxm(12, bytes(4))), versions=MODERN),
-    "ct": doing(nicira(35, struct.pack("!HIHB5x", 1, 0, 0, 255)), on=(IP,)),
+    "ct": doing(CT, on=(IP,)),
+    "ct that translates and writes": Case(lambda d: d.flow(IP, do=(ct(NAT, d.write(CT_MARK)),))),
+    "ct without IP": doing(CT),
+    "ct_clear": doing(nicira(43, bytes(6))),
+    "resubmit to the original direction": doing(nicira(44, b"\xff\xf8\3" + bytes(3)), on=(IP,)),
+    "set_field ct_mark outside ct": Case(lambda d: d.flow(do=(d.write(CT_MARK),))),
+    "encap": doing(nicira(46, bytes(6)), versions=MODERN),
+    "decap": doing(nicira(47, bytes(6)), versions=MODERN),
+    "dec_nsh_ttl": doing(nicira(48, bytes(6)), versions=MODERN),
+    "delete_field": doing(nicira(50, struct.pack("!IH", 0x00015004, 0))),
     "set_field in_port": doing(set_field(PORT_1), versions=MODERN),
     "illegal value": doing(set_field(oxm(8, b"\x40")), on=(IP,), versions=MODERN),
     "vlan_vid without the present bit": doing(

@@ -186,6 +186,8 @@ pub const STALE_CONTINUATION: OfError = OfError::experimenter(NICIRA, 35);
 pub const INVALID_TLV_FIELD: OfError = OfError::experimenter(NICIRA, 37);
 /// NXBAC_CT_DATAPATH_SUPPORT: connection tracking is not there.
 pub const NO_CONNTRACK: OfError = OfError::experimenter(NICIRA, 42);
+/// NXBMC_CT_DATAPATH_SUPPORT: nor are the fields of a connection.
+pub const NO_CONNTRACK_FIELD: OfError = OfError::experimenter(NICIRA, 43);
 
 /// What OpenFlow 1.0 calls an error of OpenFlow 1.3.
 const OF10: &[(OfError, (u16, u16))] = &[
@@ -240,7 +242,7 @@ const OF10_NICIRA: &[(OfError, (u16, u16))] = &[
     (STALE_CONTINUATION, (1, 534)),
     (INVALID_TLV_FIELD, (1, 536)),
     (NO_CONNTRACK, (1, 265)),
-    (OfError::experimenter(NICIRA, 43), (1, 264)),
+    (NO_CONNTRACK_FIELD, (1, 264)),
 ];
 
 /// Errors that became standard later: since which version, and as what.

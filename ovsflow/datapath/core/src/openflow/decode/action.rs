@@ -363,6 +363,8 @@ pub(super) fn field_value(wire: Wire, tlv: &[u8], may_mask: bool) -> OfResult<Fi
         error::BAD_FIELD if field::by_code_point(tlv.header).is_some() => error::BAD_SET_LEN,
         error::BAD_FIELD if wire.compat == Compat::Ovs => error::BAD_SET_LEN,
         error::BAD_FIELD => error::BAD_SET_TYPE,
+        // Only ct(exec()) could write these.
+        error::NO_CONNTRACK_FIELD => error::BAD_SET_ARGUMENT,
         other => other,
     })?;
     if tlv.masked && !may_mask {

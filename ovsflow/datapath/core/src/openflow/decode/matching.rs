@@ -282,6 +282,7 @@ pub(super) fn named(header: u64) -> OfResult<&'static Field> {
 pub(super) fn not_a_field(header: u64) -> OfError {
     match field::refused(header) {
         Some(Refused::TunnelMetadata) => error::INVALID_TLV_FIELD,
+        Some(Refused::Conntrack) => error::NO_CONNTRACK_FIELD,
         _ => error::BAD_FIELD,
     }
 }

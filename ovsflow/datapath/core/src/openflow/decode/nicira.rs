@@ -184,7 +184,11 @@ fn conntrack(scope: Scope, r: &mut Reader<'_>) -> OfResult<Action> {
     for piece in Pieces::new(inner, measure_aligned, error::BAD_ACTION_LEN) {
         let piece = piece?;
         if piece.get(8..10) != Some(&NAT) {
-            list(scope, piece)?;
+            list(scope, piece).map_err(|refused| match refused {
+                // Here a mark and a label might have been written.
+                error::BAD_SET_ARGUMENT => error::NO_CONNTRACK,
+                other => other,
+            })?;
         }
     }
     Err(error::NO_CONNTRACK)

@@ -36,6 +36,7 @@ fn header_of(bytes: &[u8]) -> OfResult<&'static Field> {
         None => Err(match named(header) {
             // A known field of another length is not that field.
             Ok(_) | Err(error::BAD_FIELD) => error::BAD_SET_TYPE,
+            Err(error::NO_CONNTRACK_FIELD) => error::NO_CONNTRACK,
             Err(other) => other,
         }),
     }

@@ -220,8 +220,8 @@ fn test_fields_that_are_not_there_say_why() {
     let cases: &[(&str, crate::error::OfError)] = &[
         ("00015004 00000000", error::INVALID_TLV_FIELD),
         ("0001ce04 00000000", error::INVALID_TLV_FIELD),
-        ("0001d204 00000001", error::BAD_FIELD),
-        ("0001ee01 06", error::BAD_FIELD),
+        ("0001d204 00000001", error::NO_CONNTRACK_FIELD),
+        ("0001ee01 06", error::NO_CONNTRACK_FIELD),
         ("ffff0205 005ad650 01", error::BAD_FIELD),
         ("ffff1608 00002320 00000001", error::BAD_FIELD),
         ("ffff1e05 00002320 01", error::BAD_FIELD),
