@@ -18,22 +18,14 @@ UNKNOWN_COOKIE = 0xFFFFFFFFFFFFFFFF
 _DURATION = slice(4, 12)
 
 
-def differences(ours: Outcome, theirs: Outcome, byte_counts: bool = True) -> list[str]:
-    """What differs, a line for each thing; without `byte_counts` those are not looked at."""
+def differences(ours: Outcome, theirs: Outcome) -> list[str]:
+    """What differs, a line for each thing."""
     lines: list[str] = []
     for number, (mine, other) in enumerate(zip_longest(ours.steps, theirs.steps)):
         lines += [f"step {number}: {line}" for line in _happened(mine, other)]
     if _flow_records(ours.flows) != _flow_records(theirs.flows):
         lines += _set_difference(_flow_lines(ours.flows), _flow_lines(theirs.flows))
-    lines += _set_difference(_group_lines(ours.groups), _group_lines(theirs.groups))
-    return lines if byte_counts else _without_byte_counts(lines)
-
-
-def _without_byte_counts(lines: list[str]) -> list[str]:
-    """The lines, without those about flows and groups that differ in bytes alone."""
-    plain = [re.sub(r"n_bytes=\d+|bytes=\d+|, \d+\)", "", line) for line in lines]
-    bare = [line.replace("theirs alone", "ours alone  ") for line in plain]
-    return [line for line, one in zip(lines, bare, strict=True) if bare.count(one) == 1]
+    return lines + _set_difference(_group_lines(ours.groups), _group_lines(theirs.groups))
 
 
 def _happened(ours: Happened, theirs: Happened) -> Iterator[str]:
@@ -46,16 +38,14 @@ def _happened(ours: Happened, theirs: Happened) -> Iterator[str]:
     if ours.packet_ins != theirs.packet_ins:
         mine = [packet_in_words(one) for one in ours.packet_ins]
         other = [packet_in_words(one) for one in theirs.packet_ins]
-        yield from _sequence("packet-in", _forgotten(mine, other), other)
+        forgotten = map(_forgotten, mine, other, ours.popped)
+        yield from _sequence("packet-in", [*forgotten, *mine[len(other) :]], other)
 
 
-def _forgotten(ours: list[str], theirs: list[str]) -> list[str]:
-    """Our packet-ins, without the cookie where Open vSwitch has lost it (after a pop_mpls)."""
+def _forgotten(mine: str, other: str, popped: bool) -> str:
+    """Our packet-in, without the cookie if Open vSwitch has lost it, after a pop_mpls."""
     unknown = f"cookie={UNKNOWN_COOKIE:#x} "
-    return [
-        re.sub(r"cookie=\S+ ", unknown, mine) if unknown in other else mine
-        for mine, other in zip_longest(ours, theirs[: len(ours)], fillvalue="")
-    ]
+    return re.sub(r"cookie=\S+ ", unknown, mine) if popped and unknown in other else mine
 
 
 def _frames(where: str, ours: list[bytes], theirs: list[bytes]) -> Iterator[str]:

@@ -41,33 +41,139 @@ Some things the generator does not make, because Open vSwitch cannot do them:
   and the two switches hash differently.
 - Matches on a part of the VLAN priority: Open vSwitch tells them without that part, or whole.
 
-Packets that fall under `LEFT_OUT` are taken out of a pipeline before it counts as a difference.
-After pop_mpls, Open vSwitch tells packet-ins without a cookie; the flow's is told here.
-From then on it counts the bytes that are left; here a packet has the length that it came with.
+Packets that fall under `EXPLANATIONS` are taken out of a pipeline before it counts as a difference;
+how many pipelines needed each of them is told.  `compare` knows one more: in packet-ins after a
+pop_mpls Open vSwitch has lost the cookie, which the specification asks for.
 The reference count of groups is not compared: here it is the flows and groups that use the group,
 as the specification has it; in Open vSwitch it is how often the flows' actions name it.
+
+What is left may be the doing of Open vSwitch's own cache: `both` then has it forget each packet,
+and takes its answer to that.
 """
 
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 from tests.differential.pipeline import Pipeline, Step
+from tests.differential.story import Story
 from tests.differential.subject import Subject
 
-LEFT_OUT = {
-    "too_many_labels": "A third VLAN tag is refused here, and the packet with it; Open vSwitch"
-    " pushes it and loses the innermost one.",
-}
-"""Reasons for which this switch dropped a packet, and what Open vSwitch does then."""
+ARP, IPV4, MPLS = b"\x08\x06", b"\x08\x00", (b"\x88\x47", b"\x88\x48")
+ARP_LEN = 28
 
 
-def without_explained(pipeline: Pipeline, subject: Subject) -> Pipeline:
-    """The pipeline without the packets whose different end is explained."""
-    reasons = subject.reasons(pipeline)
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A situation in which the two switches differ, with the reason.
+
+    Attributes:
+        name: A word for it.
+        why: What Open vSwitch does, and why that is not followed.
+        applies: Whether a packet's story has it; the reasons for which this switch dropped it are
+            given too.
+    """
+
+    name: str
+    why: str
+    applies: Callable[[Story, set[str]], bool]
+
+
+def _third_tag(story: Story, dropped: set[str]) -> bool:
+    return "too_many_labels" in dropped
+
+
+def _cut_arp(story: Story, dropped: set[str]) -> bool:
+    payload = story.payload()
+    is_cut = payload[:2] == ARP and len(payload) < 2 + ARP_LEN
+    return is_cut and "->arp_" in story.done
+
+
+def _set_before_fork(story: Story, dropped: set[str]) -> bool:
+    return story.forks_with_set()
+
+
+def _label_under_third_tag(story: Story, dropped: set[str]) -> bool:
+    return story.tags() > 2 and re.search("pop_vlan.*push_mpls", story.done) is not None
+
+
+def _header_after_lent_label(story: Story, dropped: set[str]) -> bool:
+    header = r"->(ip|ipv6|nw|tcp|udp)_"
+    return re.search(rf"clone\([^;]*push_mpls[^;]*\)[^;]*{header}", story.done) is not None
+
+
+def _label_for_nothing(story: Story, dropped: set[str]) -> bool:
+    ethertype = story.payload()[:2]
+    popped = re.findall(r"push_mpls[^;]*?pop_mpls:0x(\w+)", story.done)
+    return ethertype not in MPLS and any(
+        bytes.fromhex(to) not in (ethertype, *MPLS) for to in popped
+    )
+
+
+def _later_fragment(story: Story, dropped: set[str]) -> bool:
+    payload = story.payload()
+    if payload[:2] != IPV4 or len(payload) < 2 + 20:
+        return False
+    offset = int.from_bytes(payload[8:10], "big") & 0x1FFF
+    body = len(payload) - 2 - 4 * (payload[2] & 0xF)
+    return offset != 0 and body >= 8 and re.search("->(ip|nw)_", story.done) is not None
+
+
+EXPLANATIONS: Sequence[Explanation] = (
+    Explanation(
+        "third tag",
+        "A third VLAN tag is refused here, and the packet with it; Open vSwitch pushes it and loses"
+        " the innermost one.",
+        _third_tag,
+    ),
+    Explanation(
+        "cut ARP",
+        "Open vSwitch writes ARP fields without asking whether the packet is long enough, into the"
+        " memory behind it.",
+        _cut_arp,
+    ),
+    Explanation(
+        "set before check_pkt_larger",
+        "Open vSwitch runs an action set that was there before check_pkt_larger for the longer"
+        " packets and again at the end, and not for the others.",
+        _set_before_fork,
+    ),
+    Explanation(
+        "label under the third tag",
+        "Open vSwitch pushes a label behind the tags that it has read, two, although a third"
+        " follows; here it goes behind all tags.",
+        _label_under_third_tag,
+    ),
+    Explanation(
+        "header after a lent label",
+        "Where a copy had a label, Open vSwitch no longer finds the transport header of the"
+        " original, and leaves its checksum wrong.",
+        _header_after_lent_label,
+    ),
+    Explanation(
+        "label for nothing",
+        "Open vSwitch takes a push and a pop of a label for nothing, also if the pop names"
+        " another type.",
+        _label_for_nothing,
+    ),
+    Explanation(
+        "later fragment",
+        "Open vSwitch corrects checksums in the payload of later fragments, which have none.",
+        _later_fragment,
+    ),
+)
+
+
+def without_explained(pipeline: Pipeline, subject: Subject) -> tuple[Pipeline, list[str]]:
+    """The pipeline without the packets whose different end is explained, and the explanations."""
+    names: dict[str, None] = {}
     steps = []
-    for step, dropped in zip(pipeline.steps, reasons, strict=True):
-        pairs = zip(step.arrivals, dropped, strict=True)
-        steps.append(Step(step.changes, [one for one, why in pairs if not why & LEFT_OUT.keys()]))
-    return Pipeline(steps, pipeline.singly)
-
-
-def counts_bytes_alike(pipeline: Pipeline) -> bool:
-    """Whether both count the bytes of a packet in the same way, whichever table it is in."""
-    return not any("pop_mpls" in change.text for step in pipeline.steps for change in step.changes)
+    for step, fates in zip(pipeline.steps, subject.fates(pipeline), strict=True):
+        arrivals = []
+        for story, dropped in fates:
+            found = [one.name for one in EXPLANATIONS if one.applies(story, dropped)]
+            names |= dict.fromkeys(found)
+            if not found:
+                arrivals.append(story.arrival)
+        steps.append(Step(step.changes, arrivals))
+    return Pipeline(steps, pipeline.singly), list(names)

@@ -17,11 +17,13 @@ class Happened:
         errors: Names of the errors, by the number of the change within the step.
         sent: Frames by the port that they left from, in order.
         packet_ins: The bodies of NXT_PACKET_IN2 messages, in order.
+        popped: For each of them whether its packet had a label popped, where that was looked at.
     """
 
     errors: dict[int, str] = field(default_factory=dict)
     sent: dict[int, list[bytes]] = field(default_factory=dict)
     packet_ins: list[bytes] = field(default_factory=list)
+    popped: list[bool] = field(default_factory=list)
 
 
 @dataclass(slots=True)

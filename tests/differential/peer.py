@@ -9,6 +9,7 @@ between packets and changes; emptying it also credits the counters.
 import json
 import socket
 import struct
+import time
 from collections import deque
 from contextlib import ExitStack
 from itertools import groupby
@@ -42,6 +43,7 @@ from tests.ofctl.open_vswitch import open_vswitch
 BRIDGE = "br0"
 PORTS = {1: "p1", 2: "p2", 3: "p3", 4: "p4", LOCAL: BRIDGE}
 PATIENCE = 20.0
+LAST_WORDS = 2.0
 QUEUE = 60
 """Frames that wait at a port at a time; the daemon's own limit is 100."""
 
@@ -189,6 +191,17 @@ class Peer:
         for capture in self.captures.values():
             capture.file.close()
         self.stack.close()
+
+    def last_words(self) -> str | None:
+        """The assertion that ended the daemon, once it is gone; `None` if it told of none."""
+        log = self.directory / "switch.log"
+        deadline = time.monotonic() + LAST_WORDS
+        while time.monotonic() < deadline:
+            for line in log.read_text(errors="replace").splitlines():
+                if "|EMER|" in line and "assertion" in line:
+                    return line.partition("|EMER|")[2]
+            time.sleep(0.05)
+        return None
 
     def run(self, pipeline: Pipeline) -> Outcome:
         """What Open vSwitch does with a pipeline, from empty tables."""

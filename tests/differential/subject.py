@@ -1,6 +1,7 @@
 """The switch under test: one `Datapath` without threads, with memory ports."""
 
 import json
+import struct
 from itertools import groupby
 from types import TracebackType
 from typing import Self
@@ -16,10 +17,13 @@ from ovsflow.openflow.group_stats import GroupStatsRequest
 from ovsflow.openflow.multipart import StatsRequest
 from tests.differential.outcome import Happened, Outcome, read_errors
 from tests.differential.pipeline import Arrival, Change, Pipeline, Step
+from tests.differential.story import Story, read_story
 
 LOCAL = 0xFFFFFFFE
 PORTS = (1, 2, 3, 4, LOCAL)
 ALL_GROUPS = 0xFFFFFFFC
+IN_PORT = 0x80000004
+"""Header of OXM_OF_IN_PORT."""
 
 CLEAN = tuple(
     encode(body, Version.OF13)
@@ -59,42 +63,54 @@ class Subject:
     ) -> None:
         self.datapath.close()
 
-    def run(self, pipeline: Pipeline) -> Outcome:
-        """What the switch does with a pipeline, from empty tables."""
+    def run(self, pipeline: Pipeline, closely: bool = False) -> Outcome:
+        """What the switch does with a pipeline, from empty tables.
+
+        With `closely` it is traced which packets had a label popped.
+        """
         self.datapath.apply(Version.OF13, b"".join(CLEAN), self.now)
-        steps = [self._step(step) for step in pipeline.steps]
+        steps = [self._step(step, closely) for step in pipeline.steps]
         return Outcome(steps, self._query(FlowStatsRequest()), self._query(GroupStatsRequest()))
 
-    def reasons(self, pipeline: Pipeline) -> list[list[set[str]]]:
-        """Why each packet of each step was dropped, wholly or a copy of it."""
+    def fates(self, pipeline: Pipeline) -> list[list[tuple[Story, set[str]]]]:
+        """For each packet of each step its story, and why it or a copy of it was dropped."""
         self.datapath.apply(Version.OF13, b"".join(CLEAN), self.now)
         found = []
         for step in pipeline.steps:
             self._change(step.changes)
-            found.append([self._dropped(arrival) for arrival in step.arrivals])
+            found.append([self._fate(arrival) for arrival in step.arrivals])
             for number in PORTS:
                 self.datapath.receive(number)
         return found
 
-    def _dropped(self, arrival: Arrival) -> set[str]:
+    def _story(self, arrival: Arrival) -> Story:
+        in_port = struct.pack("!II", IN_PORT, arrival.port)
+        return read_story(arrival, self.datapath.trace(in_port, arrival.frame, self.now))
+
+    def _fate(self, arrival: Arrival) -> tuple[Story, set[str]]:
+        story = self._story(arrival)
         before = self._drops()
         self.now += 1000
         self.datapath.execute(arrival.port, arrival.frame, self.now)
         self._packet_ins()
         after = self._drops()
-        return {reason for reason, count in after.items() if count != before.get(reason, 0)}
+        dropped = {reason for reason, count in after.items() if count != before.get(reason, 0)}
+        return story, dropped
 
     def _drops(self) -> dict[str, int]:
         drops = json.loads(self.datapath.statistics())["drops"]
         assert isinstance(drops, dict)
         return drops
 
-    def _step(self, step: Step) -> Happened:
+    def _step(self, step: Step, closely: bool) -> Happened:
         happened = Happened(self._change(step.changes))
         for arrival in step.arrivals:
+            pops = closely and self._story(arrival).pops_label()
             self.now += 1000
             self.datapath.execute(arrival.port, arrival.frame, self.now)
-            happened.packet_ins += self._packet_ins()
+            packet_ins = self._packet_ins()
+            happened.packet_ins += packet_ins
+            happened.popped += [pops] * len(packet_ins)
         sent = {number: self.datapath.receive(number) for number in PORTS}
         happened.sent = {number: frames for number, frames in sent.items() if frames}
         return happened

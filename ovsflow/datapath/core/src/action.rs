@@ -37,16 +37,17 @@ pub enum DpAction {
     Set(SetHeader),
     /// Pushes a VLAN tag.
     PushVlan { tpid: u16, tci: u16 },
-    /// Drops the outer VLAN tag.
-    PopVlan,
+    /// Drops the outer VLAN tag.  `fills` as for all that shorten a frame: one that is then too short
+    /// to be legal is filled up.
+    PopVlan { fills: bool },
     /// Pushes a label stack entry (host order), making `ethertype` the frame's.
     PushMpls { ethertype: u16, lse: u32 },
     /// Drops the outer label stack entry, making `ethertype` the frame's.
-    PopMpls { ethertype: u16 },
+    PopMpls { ethertype: u16, fills: bool },
     /// Pushes a PBB I-TAG and a copy of the addresses.
     PushPbb { ethertype: u16, itag: u32 },
     /// Drops the PBB I-TAG and its outer addresses.
-    PopPbb,
+    PopPbb { fills: bool },
     /// Decrements the IP TTL; if it is 0 or 1 hands the packet to `expired`, then goes on at
     /// index `skip_to` of this list (its length to end it).
     DecTtl {

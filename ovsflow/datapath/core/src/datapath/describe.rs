@@ -33,9 +33,9 @@ pub(super) fn describe(action: &DpAction) -> String {
         DpAction::PushVlan { .. } | DpAction::PushMpls { .. } | DpAction::PushPbb { .. } => {
             describe_push(action)
         }
-        DpAction::PopVlan => "pop_vlan".to_owned(),
-        DpAction::PopMpls { ethertype } => format!("pop_mpls:{ethertype:#06x}"),
-        DpAction::PopPbb => "pop_pbb".to_owned(),
+        DpAction::PopVlan { .. } => "pop_vlan".to_owned(),
+        DpAction::PopMpls { ethertype, .. } => format!("pop_mpls:{ethertype:#06x}"),
+        DpAction::PopPbb { .. } => "pop_pbb".to_owned(),
         DpAction::DecTtl { .. } => "dec_ttl".to_owned(),
         DpAction::DecMplsTtl { .. } => "dec_mpls_ttl".to_owned(),
         DpAction::CopyTtlOut => "copy_ttl_out".to_owned(),

@@ -180,11 +180,11 @@ fn is_rewrite(action: &DpAction) -> bool {
         action,
         DpAction::Set(_)
             | DpAction::PushVlan { .. }
-            | DpAction::PopVlan
+            | DpAction::PopVlan { .. }
             | DpAction::PushMpls { .. }
             | DpAction::PopMpls { .. }
             | DpAction::PushPbb { .. }
-            | DpAction::PopPbb
+            | DpAction::PopPbb { .. }
             | DpAction::DecTtl { .. }
             | DpAction::DecMplsTtl { .. }
             | DpAction::CopyTtlIn

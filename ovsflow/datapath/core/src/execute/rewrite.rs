@@ -4,6 +4,7 @@
 
 use crate::action::{DpAction, SetHeader};
 use crate::error::DropReason;
+use crate::packet::ethernet::{TYPE_IPV4, TYPE_IPV6};
 use crate::packet::layers::{L3, Layers};
 use crate::packet::{Packet, arp, ethernet, icmp, ipv4, ipv6, mpls, number, transport, vxlan};
 
@@ -76,33 +77,30 @@ fn push_or_pop(
             // A frame too short to be tagged is no reason to lose it here.
             packet.len() < ethernet::HEADER_LEN || ethernet::push_vlan(packet, *tpid, *tci)
         }
-        DpAction::PopVlan => {
+        DpAction::PopVlan { fills } => {
             ethernet::pop_vlan(packet);
-            ethernet::pad_shortened(packet, before);
-            true
+            fill(packet, before, *fills)
         }
         DpAction::PushMpls { ethertype, lse } => {
             let type_at = known.of(packet).type_at;
             type_at == 0 || mpls::push(packet, usize::from(type_at), *ethertype, *lse)
         }
-        DpAction::PopMpls { ethertype } => {
+        DpAction::PopMpls { ethertype, fills } => {
             let layers = known.of(packet);
             if layers.has_mpls() {
                 mpls::pop(packet, usize::from(layers.type_at), *ethertype);
             }
-            ethernet::pad_shortened(packet, before);
-            true
+            fill(packet, before, *fills)
         }
         DpAction::PushPbb { ethertype, itag } => {
             packet.len() < ethernet::HEADER_LEN || ethernet::push_pbb(packet, *ethertype, *itag)
         }
-        DpAction::PopPbb => {
+        DpAction::PopPbb { fills } => {
             let layers = known.of(packet);
             if layers.has_pbb() {
                 ethernet::pop_pbb(packet, usize::from(layers.tag));
             }
-            ethernet::pad_shortened(packet, before);
-            true
+            fill(packet, before, *fills)
         }
         _ => true,
     };
@@ -111,6 +109,15 @@ fn push_or_pop(
     } else {
         Err(DropReason::NoHeadroom)
     }
+}
+
+/// Fills a frame up that was `before` bytes long, if it is to be; there is always room for that.
+#[inline]
+fn fill(packet: &mut Packet, before: usize, fills: bool) -> bool {
+    if fills {
+        ethernet::pad_shortened(packet, before);
+    }
+    true
 }
 
 fn with_mpls(packet: &mut Packet, known: &mut Known, change: fn(&mut [u8], usize)) {
@@ -220,15 +227,16 @@ pub(super) fn changes_layers(header: &SetHeader) -> bool {
     }
 }
 
-/// Decrements the IP TTL; `false`, and no change, if it is 0 or 1.  A frame without IP header passes.
+/// Decrements the IP TTL; `false`, and no change, if it is 0 or 1, or if what calls itself IP has no
+/// whole header, as in Open vSwitch.  Another frame passes.
 #[inline]
 pub(super) fn dec_ttl(packet: &mut Packet, known: &mut Known) -> bool {
     let layers = known.of(packet);
     let at = usize::from(layers.l3);
-    if layers.l3_kind == L3::Ipv4 {
-        ipv4::dec_ttl(packet.bytes_mut(), at)
-    } else {
-        layers.l3_kind != L3::Ipv6 || ipv6::dec_hop_limit(packet.bytes_mut(), at)
+    match layers.l3_kind {
+        L3::Ipv4 => ipv4::dec_ttl(packet.bytes_mut(), at),
+        L3::Ipv6 => ipv6::dec_hop_limit(packet.bytes_mut(), at),
+        L3::None | L3::Arp => !matches!(layers.ethertype, TYPE_IPV4 | TYPE_IPV6),
     }
 }
 

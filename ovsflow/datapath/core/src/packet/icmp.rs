@@ -8,6 +8,8 @@ use super::{Offload, checksum, transport};
 
 /// Type, code and checksum, which every message has.
 pub const HEADER_LEN: usize = 4;
+/// The same and what depends on the type: the shortest message.
+pub const MESSAGE_LEN: usize = 8;
 /// Where the checksum stands.
 pub const CHECKSUM_AT: usize = 2;
 
@@ -43,7 +45,7 @@ pub struct NeighbourChange {
     pub option_type: Option<u8>,
 }
 
-/// Writes type and code.
+/// Writes type and code; a message that is cut short is left alone.
 pub fn set(
     frame: &mut [u8],
     layers: &Layers,
@@ -55,6 +57,9 @@ pub fn set(
     let (L4::Icmp | L4::Icmpv6) = layers.l4_kind else {
         return;
     };
+    if l4 + MESSAGE_LEN > layers.end as usize {
+        return;
+    }
     if let Some([old_kind, old_code]) = view::<2>(frame, l4).copied() {
         let word = [kind.unwrap_or(old_kind), code.unwrap_or(old_code)];
         transport::set_word(frame, layers, offload, l4, u16::from_be_bytes(word));

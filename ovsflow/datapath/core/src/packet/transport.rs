@@ -146,7 +146,7 @@ fn changed(frame: &mut [u8], layers: &Layers, partial: bool, delta: u16) {
     *field = new.to_be_bytes();
 }
 
-/// Writes bits of the ports of a TCP, UDP or SCTP header.
+/// Writes bits of the ports of a TCP, UDP or SCTP header; TCP's must be whole with its options.
 ///
 /// SCTP's checksum covers all fragments and cannot be updated from one: such a packet is left alone.
 pub fn set_ports(frame: &mut [u8], layers: &Layers, offload: &Offload, value: u32, mask: u32) {
@@ -154,6 +154,10 @@ pub fn set_ports(frame: &mut [u8], layers: &Layers, offload: &Offload, value: u3
     let (L4::Tcp | L4::Udp | L4::Sctp) = layers.l4_kind else {
         return;
     };
+    let end = layers.end as usize;
+    if layers.l4_kind == L4::Tcp && tcp::header_len(frame, l4).is_none_or(|len| l4 + len > end) {
+        return;
+    }
     let Some(old) = be32(frame, l4) else {
         return;
     };

@@ -27,6 +27,9 @@ impl<O: Observer> Walk<'_, O> {
     /// `tail` is the rule whose instructions follow: a fork of the walk takes them along.
     pub(super) fn run_list(&mut self, actions: &[Action], tail: Option<&Instructions>) -> ListEnd {
         let mut rest = actions;
+        if self.failure.is_some() {
+            return ListEnd::EndList;
+        }
         while let Some((action, after)) = rest.split_first() {
             if self.lacks_headers_for(action) {
                 return self.freeze(Step::list(self.source, rest, tail));
@@ -170,7 +173,8 @@ impl<O: Observer> Walk<'_, O> {
             return;
         }
         self.emitter.forget(slot::VLAN_TCI);
-        self.emitter.push(DpAction::PopVlan);
+        let fills = self.fills();
+        self.emitter.push(DpAction::PopVlan { fills });
         self.shift(slot::VLAN_TCI2, slot::VLAN_TCI);
         self.shift(slot::VLAN_TPID2, slot::VLAN_TPID);
         self.write_own(slot::VLAN_TCI2, 0);
@@ -232,7 +236,8 @@ impl<O: Observer> Walk<'_, O> {
         }
         self.emitter.forget(slot::MPLS_LSE0);
         self.emitter.flush_all(&self.flow);
-        self.emitter.push(DpAction::PopMpls { ethertype });
+        let fills = self.fills();
+        self.emitter.push(DpAction::PopMpls { ethertype, fills });
         self.shift(slot::MPLS_LSE1, slot::MPLS_LSE0);
         self.shift(slot::MPLS_LSE2, slot::MPLS_LSE1);
         self.write_own(slot::MPLS_LSE2, 0);
@@ -270,9 +275,15 @@ impl<O: Observer> Walk<'_, O> {
         }
         self.emitter.forget(slot::PBB_ITAG);
         self.emitter.flush_all(&self.flow);
-        self.emitter.push(DpAction::PopPbb);
+        let fills = self.fills();
+        self.emitter.push(DpAction::PopPbb { fills });
         self.write_own(slot::PBB_ITAG, 0);
         self.hidden = Hidden::Frame;
+    }
+
+    /// Whether frames that a pop shortens are filled up, which Open vSwitch does not do.
+    fn fills(&self) -> bool {
+        self.context.pipeline.compat() == Compat::Spec
     }
 
     /// Moves what stands at one place of the key to another.
@@ -414,12 +425,17 @@ impl<O: Observer> Walk<'_, O> {
             self.observer
                 .note(format_args!("if the packet is {than} than {len} bytes:"));
             let list = self.on_copy(false, |walk| {
+                let source = walk.source;
                 walk.write(target, bit);
                 if walk.run_list(rest, tail) == ListEnd::Next
                     && let Some(tail) = tail
                     && let Some(table) = walk.tail(tail)
                 {
-                    walk.tables_from(table, None);
+                    walk.goto(table);
+                }
+                if walk.context.pipeline.compat() == Compat::Ovs {
+                    // There what follows the goto is the forking rule's again.
+                    walk.source = source;
                 }
                 if outermost {
                     walk.run_action_set();
@@ -453,17 +469,20 @@ impl<O: Observer> Walk<'_, O> {
     }
 }
 
-/// Whether an action makes other rules or groups count the packet.
+/// Whether an action makes other rules or groups count the packet, or the switch learn from it.
 const fn counts_elsewhere(action: &Action) -> bool {
     matches!(
         action,
         Action::Resubmit { .. }
             | Action::Group(_)
             | Action::Clone(_)
+            | Action::Learn(_)
+            | Action::FinTimeout { .. }
             | Action::Output {
-                port: PortNo::TABLE,
+                port: PortNo::TABLE | PortNo::NORMAL,
                 ..
             }
+            | Action::OutputField { .. }
     )
 }
 

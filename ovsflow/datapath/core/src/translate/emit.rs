@@ -350,11 +350,11 @@ fn only_changes_packet(action: &DpAction) -> bool {
         action,
         DpAction::Set(_)
             | DpAction::PushVlan { .. }
-            | DpAction::PopVlan
+            | DpAction::PopVlan { .. }
             | DpAction::PushMpls { .. }
             | DpAction::PopMpls { .. }
             | DpAction::PushPbb { .. }
-            | DpAction::PopPbb
+            | DpAction::PopPbb { .. }
             | DpAction::CopyTtlOut
             | DpAction::CopyTtlIn
             | DpAction::SetQueue(_)

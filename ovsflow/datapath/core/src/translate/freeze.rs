@@ -22,8 +22,9 @@ use crate::action::DpAction;
 use crate::error::DropReason;
 use crate::flow::field::{Prerequisite, field};
 use crate::flow::{FlowKey, FlowMask, PACKET_WORDS, slot};
-use crate::openflow::action::{Action, Instructions, LearnSource, Subfield, TableId};
+use crate::openflow::action::{Action, FieldId, Instructions, LearnSource, Subfield, TableId};
 use crate::packet::PortNo;
+use crate::table::Compat;
 
 /// Frozen walks kept at most.
 const LIMIT: usize = 65_536;
@@ -157,6 +158,9 @@ impl<O: Observer> Walk<'_, O> {
         match self.hidden {
             Hidden::Nothing => false,
             Hidden::LabelTtl => reads_label_ttl(action),
+            Hidden::Network if self.context.pipeline.compat() == Compat::Ovs => {
+                !runs_without_headers(action)
+            }
             hidden => reads(action) >= reach_of(hidden),
         }
     }
@@ -295,7 +299,7 @@ impl<O: Observer> Walk<'_, O> {
                     && let Some(tail) = tail
                     && let Some(table) = self.tail(tail)
                 {
-                    self.tables_from(table, None);
+                    self.goto(table);
                 }
             }
         }
@@ -325,6 +329,30 @@ const fn reach_of(hidden: Hidden) -> Reach {
         Hidden::Frame => Reach::Frame,
         _ => Reach::Network,
     }
+}
+
+/// Whether Open vSwitch goes on with an action after a popped label before it reads the packet's
+/// headers; what is counted from then on has the length that is left.
+fn runs_without_headers(action: &Action) -> bool {
+    match action {
+        Action::SetField(write) => !is_above_frame(write.field),
+        Action::Load { target, .. } => !is_above_frame(target.field),
+        Action::Output { .. }
+        | Action::OutputField { .. }
+        | Action::OutputTruncated { .. }
+        | Action::Enqueue { .. }
+        | Action::SetQueue(_)
+        | Action::SetVlanVid(_)
+        | Action::SetVlanPcp(_)
+        | Action::Group(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a field is one of a label or of headers behind it.
+fn is_above_frame(id: FieldId) -> bool {
+    let row = field(id);
+    row.prerequisite == Prerequisite::Mpls || reach(id) == Reach::Network
 }
 
 fn reads(action: &Action) -> Reach {
@@ -381,7 +409,7 @@ fn reads_label_ttl(action: &Action) -> bool {
     }
 }
 
-fn reach(id: crate::openflow::action::FieldId) -> Reach {
+fn reach(id: FieldId) -> Reach {
     let row = field(id);
     match row.prerequisite {
         Prerequisite::Nothing | Prerequisite::InPort | Prerequisite::Ethernet => {

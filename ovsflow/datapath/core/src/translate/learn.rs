@@ -57,10 +57,14 @@ impl LearnedFlow {
         self.rule(pipeline).is_some()
     }
 
-    /// Whether [`find`](Self::find) has found a rule of this match.
-    fn is_found(&self) -> bool {
-        let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
-        rule.is_some()
+    /// Whether the flow in the table is the very one that would be learned.
+    fn is_same(&self, pipeline: &Pipeline) -> bool {
+        let flow = self.rule(pipeline).and_then(|id| pipeline.flow(id, Now(0)));
+        let request = &self.request;
+        flow.is_some_and(|flow| {
+            (flow.cookie, flow.idle_timeout, flow.hard_timeout)
+                == (request.cookie, request.idle_timeout, request.hard_timeout)
+        })
     }
 
     /// Whether the limit allows one more flow.
@@ -147,7 +151,7 @@ impl<O: Observer> Walk<'_, O> {
         self.effects.push(Effect::LearnFlow(Arc::new(flow)));
     }
 
-    /// Whether a flow is there, or will be: the limit may forbid it.
+    /// Whether the flow is there as it is, or will be: the limit forbids a change of one as well.
     fn will_learn(&mut self, flow: &LearnedFlow) -> bool {
         if flow.limit == 0 {
             return true;
@@ -156,7 +160,7 @@ impl<O: Observer> Walk<'_, O> {
         self.depend_on_all_flows(flow.request.table);
         let pipeline = self.context.pipeline;
         flow.find(pipeline);
-        flow.is_found() || flow.has_room(pipeline)
+        flow.is_same(pipeline) || flow.has_room(pipeline)
     }
 }
 

@@ -10,9 +10,9 @@
 //! Header writes are lazy: they are collected, and written out as few `Set` actions just before
 //! something can see them.
 //!
-//! A translation that fails (too deep, too many resubmits, stack overflow) yields one drop and
-//! nothing else: outputs that stand before the fault do not happen either.  Open vSwitch does
-//! the same; the alternative would make half a decision.
+//! A translation that fails (too deep, too many resubmits, stack overflow) sends the packet nowhere:
+//! outputs that stand before the fault do not happen either, and nothing runs after it.  What was
+//! counted and learned until then stands.  Open vSwitch does the same.
 //!
 //! Nothing here touches packet bytes, and nothing changes a table: side effects are returned.
 

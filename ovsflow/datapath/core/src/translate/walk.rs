@@ -55,7 +55,7 @@ pub(super) struct Walk<'a, O> {
     pub(super) stack: Vec<(u128, u8)>,
     /// Lists that go on when the present one ends: what follows an expired TTL must not leak to them.
     pub(super) callers: u32,
-    /// Whether other rules or groups would count the packet after the present action.
+    /// Whether others would count the packet, or learn from it, after the present action.
     pub(super) followed: bool,
     pub(super) credits: Vec<Credit>,
     pub(super) effects: Vec<Effect>,
@@ -152,13 +152,11 @@ impl<'a, O: Observer> Walk<'a, O> {
     }
 
     /// What the walk has decided.
-    pub(super) fn finish(mut self) -> Translation {
-        let mut effects = std::mem::take(&mut self.effects);
+    pub(super) fn finish(self) -> Translation {
         let actions = match self.failure {
             Some(reason) => {
                 self.observer
                     .note(format_args!("dropped: {}", reason.describe()));
-                effects.clear();
                 vec![DpAction::Drop(reason)]
             }
             None => self.emitter.finish(self.lost),
@@ -173,7 +171,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             mask: SparseMask::new(&self.provenance.mask()),
             overwritten: SparseMask::new(&overwritten),
             credits: self.credits.into(),
-            effects: effects.into(),
+            effects: self.effects.into(),
             tables: self.tables,
             uses_fdb: self.uses_fdb,
         }
@@ -203,6 +201,14 @@ impl<'a, O: Observer> Walk<'a, O> {
             }
         }
         None
+    }
+
+    /// Goes on in `table`, unless a limit is reached.
+    pub(super) fn goto(&mut self, table: TableId) {
+        if self.depth >= MAX_DEPTH {
+            return self.fail(DropReason::RecursionTooDeep);
+        }
+        self.tables_from(table, None);
     }
 
     /// Looks at `table`, as if the packet came from `in_port`, then at those that goto names, and

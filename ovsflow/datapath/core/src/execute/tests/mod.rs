@@ -141,7 +141,7 @@ fn test_headers_are_pushed_where_they_belong_and_popped_again() {
             },
             &UDP_FRAME,
             tagged.clone(),
-            DpAction::PopVlan,
+            DpAction::PopVlan { fills: true },
         ),
         (
             "a second tag in front of the first",
@@ -151,7 +151,7 @@ fn test_headers_are_pushed_where_they_belong_and_popped_again() {
             },
             &tagged,
             [addresses, &[0x88, 0xa8, 0x00, 0x07], &tagged[12..]].concat(),
-            DpAction::PopVlan,
+            DpAction::PopVlan { fills: true },
         ),
         (
             "a label behind the EtherType",
@@ -161,7 +161,10 @@ fn test_headers_are_pushed_where_they_belong_and_popped_again() {
             },
             &UDP_FRAME,
             [addresses, &[0x88, 0x47, 0x00, 0x0c, 0x81, 0x40], payload].concat(),
-            DpAction::PopMpls { ethertype: 0x0800 },
+            DpAction::PopMpls {
+                ethertype: 0x0800,
+                fills: true,
+            },
         ),
         (
             "a label behind VLAN tags",
@@ -176,7 +179,10 @@ fn test_headers_are_pushed_where_they_belong_and_popped_again() {
                 payload,
             ]
             .concat(),
-            DpAction::PopMpls { ethertype: 0x0800 },
+            DpAction::PopMpls {
+                ethertype: 0x0800,
+                fills: true,
+            },
         ),
         (
             "a service tag with the addresses again",
@@ -191,7 +197,7 @@ fn test_headers_are_pushed_where_they_belong_and_popped_again() {
                 &tagged[..],
             ]
             .concat(),
-            DpAction::PopPbb,
+            DpAction::PopPbb { fills: true },
         ),
     ];
     for (name, push, before, after, pop) in cases {
@@ -217,7 +223,10 @@ fn test_a_frame_that_a_pop_makes_too_short_for_a_wire_is_padded() {
         let label = [0x88, 0x47, 0x00, 0x0c, 0x81, 0x40];
         let mut frame = [&UDP_FRAME[..12], &label, &UDP_FRAME[14..]].concat();
         frame.resize(before, 0xee);
-        let pop = [DpAction::PopMpls { ethertype: 0x0800 }];
+        let pop = [DpAction::PopMpls {
+            ethertype: 0x0800,
+            fills: true,
+        }];
         let popped = rewritten(&pop, Packet::from_frame(&frame));
         let payload = [&UDP_FRAME[..], &frame[50..]].concat();
         assert_eq!(popped.bytes(), padded(&payload, after), "{before}");
@@ -331,16 +340,23 @@ fn test_what_a_packet_does_not_have_is_not_written() {
         ("ports of a later fragment", &fragment, &ports),
         ("ports of a cut header", &UDP_FRAME[..38], &ports),
         ("an IPv6 address of IPv4", &UDP_FRAME, &v6),
-        ("a tag that is not there", &UDP_FRAME, &DpAction::PopVlan),
+        (
+            "a tag that is not there",
+            &UDP_FRAME,
+            &DpAction::PopVlan { fills: true },
+        ),
         (
             "a label that is not there",
             &UDP_FRAME,
-            &DpAction::PopMpls { ethertype: 0x86dd },
+            &DpAction::PopMpls {
+                ethertype: 0x86dd,
+                fills: true,
+            },
         ),
         (
             "a service tag that is not there",
             &UDP_FRAME,
-            &DpAction::PopPbb,
+            &DpAction::PopPbb { fills: true },
         ),
     ];
     for (name, frame, action) in cases {
@@ -433,7 +449,10 @@ fn test_a_service_tag_is_popped_from_behind_a_vlan_tag() {
     let outer = [2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8];
     let tag = [0x88, 0xa8, 0x00, 0x05];
     let frame = [&outer[..], &tag, &[0x88, 0xe7, 0, 1, 2, 3], &UDP_FRAME[..]].concat();
-    let after = rewritten(&[DpAction::PopPbb], Packet::from_frame(&frame));
+    let after = rewritten(
+        &[DpAction::PopPbb { fills: true }],
+        Packet::from_frame(&frame),
+    );
     assert_eq!(
         after.bytes(),
         padded(&[&UDP_FRAME[..12], &tag, &UDP_FRAME[12..]].concat(), 60)
@@ -502,9 +521,15 @@ fn test_a_ttl_is_copied_between_labels_and_ip() {
             push(0x0000_1107),
             push(0x0000_2009),
             DpAction::CopyTtlIn,
-            DpAction::PopMpls { ethertype: 0x8847 },
+            DpAction::PopMpls {
+                ethertype: 0x8847,
+                fills: true,
+            },
             DpAction::CopyTtlIn,
-            DpAction::PopMpls { ethertype },
+            DpAction::PopMpls {
+                ethertype,
+                fills: true,
+            },
         ];
         let after = rewritten(&into, Packet::from_frame(&frame));
         assert_eq!(after.bytes()[if v6 { 21 } else { 22 }], 9);

@@ -76,7 +76,7 @@ fn random_rewrites(random: &mut Random, v6: bool) -> Vec<DpAction> {
                 tpid: random.pick(&[0x8100, 0x88a8]),
                 tci: random.next() as u16,
             }),
-            1 => actions.push(DpAction::PopVlan),
+            1 => actions.push(DpAction::PopVlan { fills: true }),
             2 => actions.push(DpAction::DecTtl {
                 skip_to: next,
                 expired: None,
@@ -106,9 +106,15 @@ fn random_rewrites(random: &mut Random, v6: bool) -> Vec<DpAction> {
                     random_set(random),
                 ];
                 actions.push(random.pick(&between));
-                actions.push(DpAction::PopMpls { ethertype: 0x8847 });
+                actions.push(DpAction::PopMpls {
+                    ethertype: 0x8847,
+                    fills: true,
+                });
                 actions.push(random.pick(&[DpAction::CopyTtlIn, DpAction::CopyTtlOut]));
-                actions.push(DpAction::PopMpls { ethertype });
+                actions.push(DpAction::PopMpls {
+                    ethertype,
+                    fills: true,
+                });
             }
             4 => {
                 actions.push(DpAction::PushPbb {
@@ -119,7 +125,7 @@ fn random_rewrites(random: &mut Random, v6: bool) -> Vec<DpAction> {
                     itag: random.next() as u32,
                     mask: random.mask() as u32,
                 }));
-                actions.push(DpAction::PopPbb);
+                actions.push(DpAction::PopPbb { fills: true });
             }
             _ => actions.push(random_set(random)),
         }
