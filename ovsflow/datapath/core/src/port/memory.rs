@@ -1,8 +1,9 @@
 //! A port with no device: packets come from and go to queues in this process.
 //!
 //! Tests and embedders hold the far end, [`MemoryPort`].  With `replay` the port becomes a
-//! load generator: it hands out copies of a set of frames without end, each in a fresh buffer
-//! as a device would; with `discard` what is sent is counted and thrown away.
+//! load generator: it hands out copies of a set of frames, each in a fresh buffer as a device
+//! would, without end or, with `loop=false`, once.  With `discard` what is sent is counted and
+//! thrown away; with `write` a capture file keeps it.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFactory};
 use super::options::Options;
-use super::pcap::file;
+use super::pcap::file::{self, Writer};
 use super::queue::{QUEUE_LIMIT, Queue};
 use super::replay::{Cursor, Frames};
 use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender};
@@ -31,8 +32,12 @@ pub(super) struct Wire {
     /// What the switch sent.
     outward: Queue,
     discard: bool,
-    /// Frames to repeat without end; empty for none.
+    /// Frames that arrive by themselves; empty for none.
     replay: Mutex<Arc<Frames>>,
+    /// Whether they come over and over.
+    repeat: bool,
+    /// Keeps what is sent.
+    record: Option<Mutex<Writer>>,
 }
 
 impl MemoryPort {
@@ -79,9 +84,14 @@ impl MemoryPort {
 }
 
 impl Wire {
-    /// Reads the options of a wire: `discard` (false), and `replay`, a capture file to repeat.
+    /// Reads the options of a wire: `discard` (false); `replay`, a capture file that arrives, and
+    /// `loop` (true), over and over; `write`, the capture of what is sent.
     pub(super) fn open(options: &mut Options<'_>) -> Result<Arc<Self>, OpenError> {
         let discard = options.flag("discard")?.unwrap_or(false);
+        let repeat = options.flag("loop")?.unwrap_or(true);
+        let record = options
+            .text("write")
+            .map(|path| Writer::create(Path::new(path)));
         let frames = match options.text("replay") {
             Some(path) => file::read(Path::new(path))?,
             None => Frames::default(),
@@ -91,6 +101,8 @@ impl Wire {
             outward: Queue::new(QUEUE_LIMIT)?,
             discard,
             replay: Mutex::default(),
+            repeat,
+            record: record.transpose()?.map(Mutex::new),
         };
         wire.set_replay(frames);
         Ok(Arc::new(wire))
@@ -123,9 +135,9 @@ impl Wire {
         if batch.len() == first {
             let frames = self.replay.lock();
             let frames = frames.unwrap_or_else(PoisonError::into_inner).clone();
-            let how = (true, BATCH_SIZE);
+            let how = (self.repeat, BATCH_SIZE);
             cursor.take(&frames, how, port, pool, batch, counters);
-            return !frames.is_empty();
+            return batch.len() > first;
         }
         for packet in batch.iter_mut().skip(first) {
             packet.in_port = port;
@@ -138,6 +150,7 @@ impl Wire {
     /// Takes all of `packets`, of which `overhead` bytes each do not count.
     pub(super) fn send(
         &self,
+        now: Now,
         packets: &mut Batch,
         overhead: usize,
         pool: &mut Pool,
@@ -151,6 +164,9 @@ impl Wire {
         };
         counters.tx_packets += packets.len() as u64;
         counters.tx_bytes += bytes(packets);
+        if let Some(record) = &self.record {
+            Self::keep(record, now, packets, pool, counters);
+        }
         if !self.discard {
             self.outward.push(packets);
             let lost = packets.len() as u64;
@@ -159,6 +175,30 @@ impl Wire {
             counters.tx_drops.add(DropReason::MemoryQueueFull, lost);
         }
         pool.give_all(packets);
+    }
+
+    /// Writes packets into a capture as a wire would carry them.
+    #[cold]
+    fn keep(
+        record: &Mutex<Writer>,
+        now: Now,
+        packets: &Batch,
+        pool: &mut Pool,
+        counters: &mut PortCounters,
+    ) {
+        // A record is written whole or not at all, so what a panic left behind is whole.
+        let mut writer = record.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = Ok(());
+        for packet in packets.iter() {
+            for_each_plain(packet, pool, |frame| {
+                if written.is_ok() {
+                    written = writer.write(now, frame.bytes());
+                }
+            });
+        }
+        if written.and_then(|()| writer.flush()).is_err() {
+            counters.tx_errors += 1;
+        }
     }
 }
 
@@ -219,12 +259,12 @@ struct MemorySender(Arc<Wire>);
 impl Sender for MemorySender {
     fn send(
         &mut self,
-        _now: Now,
+        now: Now,
         packets: &mut Batch,
         pool: &mut Pool,
         counters: &mut PortCounters,
     ) {
-        self.0.send(packets, 0, pool, counters);
+        self.0.send(now, packets, 0, pool, counters);
     }
 }
 

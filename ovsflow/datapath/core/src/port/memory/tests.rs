@@ -72,6 +72,43 @@ fn test_replay_repeats_copies_and_discard_counts() {
 }
 
 #[test]
+fn test_a_capture_arrives_once_and_what_is_sent_is_recorded() {
+    let directory = std::env::temp_dir();
+    let path = |name: &str| {
+        let file = directory.join(format!("ovsflow-memory-{}-{name}", std::process::id()));
+        file.to_str().unwrap().to_owned()
+    };
+    let (arrives, sent) = (path("arrives.pcap"), path("sent.pcap"));
+    let mut counters = PortCounters::default();
+    let frames = || (1..=70u8).map(|byte| Box::new(Packet::from_frame(&[byte; 60])));
+    let write = |file: &str, counters: &mut PortCounters| {
+        let port = memory(&[("discard", "true"), ("write", file)]).unwrap();
+        let mut pool = Pool::new(64, 0);
+        let mut sender = port.sender.sender().unwrap();
+        sender.send(Now(0), &mut frames().collect(), &mut pool, counters);
+        assert_eq!(port.memory.unwrap().waiting(), 0);
+    };
+    write(&arrives, &mut counters);
+    write(&sent, &mut counters);
+    assert_eq!((counters.tx_packets, counters.tx_errors), (140, 0));
+    let mut port = memory(&[("replay", &arrives), ("loop", "false")]).unwrap();
+    let mut seen = Vec::new();
+    while let (batch, true) = receive(&mut port, &mut counters) {
+        seen.extend(batch.iter().map(|packet| packet.bytes()[0]));
+    }
+    assert_eq!(seen, (1..=70).collect::<Vec<_>>());
+    assert_eq!(counters.rx_packets, 70);
+    assert_eq!(
+        std::fs::read(&sent).unwrap().len(),
+        24 + 70 * (16 + 60),
+        "a file header, and a record for each frame"
+    );
+    for file in [arrives, sent] {
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[test]
 fn test_unknown_options_and_kinds_are_refused_by_name() {
     let refused = |result: Result<OpenPort, OpenError>| match result {
         Err(OpenError::Invalid(message)) => message,

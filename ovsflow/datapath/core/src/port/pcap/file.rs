@@ -73,14 +73,14 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// Writes a capture file with nanosecond times.
-pub(super) struct Writer {
+pub(in crate::port) struct Writer {
     file: BufWriter<File>,
     /// What to add to a monotonic moment to get nanoseconds of the calendar; known at the first frame.
     offset_ns: Option<u128>,
 }
 
 impl Writer {
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(in crate::port) fn create(path: &Path) -> io::Result<Self> {
         let mut file = BufWriter::new(File::create(path)?);
         file.write_all(&MAGIC_NANOSECONDS.to_le_bytes())?;
         // Version 2.4.
@@ -96,7 +96,7 @@ impl Writer {
     }
 
     /// Appends one frame.
-    pub(super) fn write(&mut self, now: Now, frame: &[u8]) -> io::Result<()> {
+    pub(in crate::port) fn write(&mut self, now: Now, frame: &[u8]) -> io::Result<()> {
         let now = u128::from(now.0);
         let offset = *self.offset_ns.get_or_insert_with(|| {
             let calendar = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -115,7 +115,7 @@ impl Writer {
         self.file.write_all(frame)
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(in crate::port) fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
 }

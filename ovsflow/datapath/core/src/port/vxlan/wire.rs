@@ -183,7 +183,7 @@ impl WireSender {
 impl Sender for WireSender {
     fn send(
         &mut self,
-        _now: Now,
+        now: Now,
         packets: &mut Batch,
         pool: &mut Pool,
         counters: &mut PortCounters,
@@ -193,7 +193,7 @@ impl Sender for WireSender {
         }
         for (ready, overhead) in self.ready.iter_mut().zip([OVER_IPV4, OVER_IPV6]) {
             if !ready.is_empty() {
-                self.wire.send(ready, overhead, pool, counters);
+                self.wire.send(now, ready, overhead, pool, counters);
             }
         }
         for (reason, packet) in self.refused.drain(..) {
