@@ -2,8 +2,9 @@
 
 import argparse
 import datetime
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
@@ -14,12 +15,20 @@ from rich.table import Table
 
 from ovsflow.errors import OvsflowError
 from ovsflow.testing.lab import termination_as_exit
-from tools.benchmarks import control, core, disturbance, overlay, plot, report
-from tools.benchmarks.measure import Contest, machine, measure_pair
+from tools.benchmarks import control, core, disturbance, overlay, plot, publish, report
+from tools.benchmarks.measure import (
+    Comparison,
+    Key,
+    Plan,
+    machine,
+    measure_round,
+)
+from tools.benchmarks.measure import Progress as Tell
 from tools.benchmarks.report import Report
 from tools.benchmarks.targets import TARGETS
 
 console = Console(stderr=True)
+RESULTS, README = Path("docs/bench/results.json"), Path("README.md")
 
 
 class Family(Protocol):
@@ -32,13 +41,8 @@ class Family(Protocol):
     def peers_of(self, scenario: str) -> tuple[str, ...]:
         """Whom a scenario compares with; `""` for nobody."""
 
-    def contests(
-        self,
-        wanted: Sequence[tuple[str, str]],
-        seconds: float,
-        progress: Callable[[str], None],
-    ) -> Iterator[Contest]:
-        """Yields contests one by one, each while all that it needs is up."""
+    def plans(self, wanted: Sequence[Key], seconds: float) -> list[Plan]:
+        """What it takes to compare these scenarios and peers, with rounds of some length."""
 
 
 def _family(module: ModuleType) -> Family:
@@ -59,9 +63,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenarios", default="", help="only these (all; see --list)")
     parser.add_argument("--peers", default="", help="only these (all; see --list)")
     parser.add_argument("--pairs", type=int, default=7, help="pairs of rounds (7)")
-    parser.add_argument("--seconds", type=float, default=4, help="length of a round (4)")
+    parser.add_argument("--seconds", type=float, default=2, help="length of a round (2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table to FILE")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help=f"write {RESULTS}, the pictures beside it, and the README's part",
+    )
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw the pictures into DIR")
     parser.add_argument(
         "--resume",
@@ -77,6 +86,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--list", action="store_true", help="list scenarios and peers, and stop")
     options = parser.parse_args()
+    if options.publish:
+        options.json = options.json or RESULTS
+        options.plot = options.plot or RESULTS.parent
     if options.resume and not options.json:
         parser.error("--resume needs --json FILE")
     return options
@@ -114,7 +126,7 @@ def catalogue() -> Table:
 
 
 def measure(options: argparse.Namespace, results: Report) -> None:
-    """Measures what is asked for and not there yet; saves after each pair."""
+    """Measures what is asked for and not there yet; saves after each round."""
     results.runs.append(
         {
             "machine": machine(),
@@ -122,8 +134,7 @@ def measure(options: argparse.Namespace, results: Report) -> None:
             "settings": {"pairs": str(options.pairs), "seconds": f"{options.seconds:g}"},
         }
     )
-    run = len(results.runs) - 1
-    done = {one.key: len(one.good) for one in results.comparisons}
+    done = {one.key: len(one.good) for one in results.comparisons if not one.failure}
     missing = [key for key in wanted(options) if done.get(key, 0) < options.pairs]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
@@ -131,18 +142,48 @@ def measure(options: argparse.Namespace, results: Report) -> None:
 
         def tell(text: str) -> None:
             bar.update(task, description=text)
+            if not console.is_terminal:
+                console.print(text, highlight=False)
 
         for family in FAMILIES:
             of_family = [key for key in missing if HOME[key[0]] is family]
-            for contest in family.contests(of_family, options.seconds, tell) if of_family else ():
-                left = min(options.pairs, contest.most_pairs)
-                comparison = results.comparison(contest.scenario, contest.unit, contest.peer)
-                for number in range(len(comparison.good), left):
-                    pair = measure_pair(contest, number, tell)
-                    comparison.pairs.append(pair.in_run(run))
-                    if options.json:
-                        results.write(options.json)
-                bar.advance(task)
+            for plan in family.plans(of_family, options.seconds) if of_family else ():
+                carry_out(plan, options, results, tell)
+                bar.advance(task, len(plan.keys))
+
+
+def carry_out(plan: Plan, options: argparse.Namespace, results: Report, tell: Tell) -> None:
+    """Measures one plan's rounds; what goes wrong voids its comparisons alone, and is told."""
+    run = len(results.runs) - 1
+    mine: dict[Key, Comparison] = {}
+
+    def save() -> None:
+        if options.json:
+            results.write(options.json)
+
+    try:
+        with plan.open(tell) as contest:
+            for scenario, peer in plan.keys:
+                one = results.comparison(scenario, contest.units[scenario], peer)
+                one.unit, one.failure = contest.units[scenario], ""
+                one.settings = contest.settings.get(peer, "")
+                mine[one.key] = one
+            wished = min(options.pairs, contest.most_pairs)
+            done = min(len(one.good) for one in mine.values())
+            # Some more where pairs were disturbed.
+            for number in range(done, wished + wished // 2):
+                if all(len(one.good) >= wished for one in mine.values()):
+                    break
+                for key, pair in measure_round(contest, plan.keys, number, tell).items():
+                    mine[key].pairs.append(pair.in_run(run))
+                save()
+    except (OvsflowError, subprocess.SubprocessError, OSError) as error:
+        console.print(f"[red]{plan.keys[0][0]} is void:[/] {error}", highlight=False, markup=True)
+        for scenario, peer in plan.keys:
+            void = results.comparison(scenario, "", peer)
+            void.failure = str(error).strip().split("\n")[0]
+            void.pairs.clear()
+        save()
 
 
 def show(results: Report) -> None:
@@ -178,7 +219,9 @@ def main() -> int:
     if options.plot:
         plot.draw(results, options.plot)
     if options.markdown:
-        options.markdown.write_text(report.markdown(results))
+        options.markdown.write_text(publish.markdown(results))
+    if options.publish:
+        publish.into_readme(results, README)
     return 0
 
 

@@ -7,14 +7,15 @@ beforehand.  A round counts only if the switch then says that it has all flows.
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ovsflow.errors import HostError
 from ovsflow.testing.lab import Lab, Node, Process
 from tools.benchmarks import flow_mods, overlay_peers
-from tools.benchmarks.measure import Contest, Measure, Progress
+from tools.benchmarks.measure import OURS, Contest, Key, Measure, Plan, Progress
 from tools.benchmarks.openflow_client import Client
 
 MILLION = 1_000_000
@@ -22,6 +23,8 @@ BUNDLED = 100_000
 IDLE_FLOWS = 1_000
 #: Milliseconds of CPU and wake-ups of the start itself are over after this.
 SETTLE_SECONDS = 2.0
+#: An idle switch is watched for no less than this.
+IDLE_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def open_vswitch(lab: Lab, node: Node) -> Switch:
     return Switch(management, int((node.rundir / "ovs-vswitchd.pid").read_text()))
 
 
-PEERS: dict[str, Callable[[Lab, Node], Switch]] = {"ovsflow": ovsflow, "ovs": open_vswitch}
+PEERS: dict[str, Callable[[Lab, Node], Switch]] = {OURS: ovsflow, "ovs": open_vswitch}
 
 
 @contextlib.contextmanager
@@ -80,36 +83,36 @@ def fresh(peer: str) -> Iterator[Switch]:
         yield PEERS[peer](lab, lab.node("control"))
 
 
-def checked(client: Client, count: int) -> None:
+class Counting(Protocol):
+    """What tells how many flows a switch has."""
+
+    def flows(self) -> int:
+        """How many there are."""
+
+
+def checked(client: Counting, count: int) -> None:
     """Makes sure that a switch has as many flows as it was given."""
     found = client.flows()
     if found != count:
         raise HostError(f"the switch has {found} flows of {count}: the run is void")
 
 
-def adds(peer: str, messages: bytearray) -> float:
-    """Thousands of flows a second that a switch takes, up to the barrier's reply."""
+def million(peer: str, messages: bytearray) -> Mapping[str, float]:
+    """A million flows: thousands a second up to the barrier, and bytes of memory for each."""
     with fresh(peer) as switch, Client(switch.socket, flow_mods.OF13) as client:
+        before = switch.resident()
         seconds = client.request(messages)
         checked(client, MILLION)
-    return MILLION / seconds / 1e3
+        weight = (switch.resident() - before) / MILLION
+    return {"flow-mods-1m": MILLION / seconds / 1e3, "flow-memory-1m": weight}
 
 
-def bundled(peer: str, messages: bytearray) -> float:
+def bundled(peer: str, messages: bytearray) -> Mapping[str, float]:
     """Thousands of flows a second that a switch takes in one bundle."""
     with fresh(peer) as switch, Client(switch.socket, flow_mods.OF14) as client:
         seconds = client.request(messages)
         checked(client, BUNDLED)
-    return BUNDLED / seconds / 1e3
-
-
-def weight(peer: str, messages: bytearray) -> float:
-    """Bytes by which a switch's resident memory grows for each flow."""
-    with fresh(peer) as switch, Client(switch.socket, flow_mods.OF13) as client:
-        before = switch.resident()
-        client.request(messages)
-        checked(client, MILLION)
-        return (switch.resident() - before) / MILLION
+    return {"flow-mods-bundle": BUNDLED / seconds / 1e3}
 
 
 @contextlib.contextmanager
@@ -130,30 +133,33 @@ def idling() -> Iterator[Switch]:
         yield switch
 
 
-def idle_cpu(seconds: float) -> float:
-    """Percent of one core that an idle switch uses."""
+def idle(seconds: float) -> Mapping[str, float]:
+    """Percent of one core that an idle switch uses, and how often its threads wake up a second."""
     with idling() as switch:
-        before = switch.cpu_seconds()
-        time.sleep(seconds)
-        return (switch.cpu_seconds() - before) / seconds * 100
-
-
-def idle_wakeups(seconds: float) -> float:
-    """Times a second that a thread of an idle switch wakes up."""
-    with idling() as switch:
-        before = switch.wakeups()
-        time.sleep(seconds)
-        return (switch.wakeups() - before) / seconds
+        cpu, wakeups, began = switch.cpu_seconds(), switch.wakeups(), time.monotonic()
+        time.sleep(max(seconds, IDLE_SECONDS))
+        lasted = time.monotonic() - began
+        return {
+            "idle-cpu": (switch.cpu_seconds() - cpu) / lasted * 100,
+            "idle-wakeups": (switch.wakeups() - wakeups) / lasted,
+        }
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """How a scenario is measured: from a peer's name and the length of a round."""
+class Group:
+    """Scenarios that one measurement tells.
 
-    unit: str
-    title: str
-    messages: Callable[[], bytearray] | None
-    measure: Callable[[str, bytearray, float], float]
+    Attributes:
+        units: The unit of each.
+        messages: What both switches are sent.
+        measure: Measures a side, from its name, the messages and the length of a round.
+        peers: Whom they compare with.
+        most_pairs: More would take too long, or tell nothing new.
+    """
+
+    units: Mapping[str, str]
+    messages: Callable[[], bytearray]
+    measure: Callable[[str, bytearray, float], Mapping[str, float]]
     peers: tuple[str, ...]
     most_pairs: int
 
@@ -163,52 +169,30 @@ def _bundle() -> bytearray:
     return flow_mods.bundle(messages, len(messages) // BUNDLED)
 
 
-def _million() -> bytearray:
-    return flow_mods.tunnels(MILLION)
-
-
-SCENARIOS: dict[str, Scenario] = {
-    "flow-mods-1m": Scenario(
-        "k/s",
-        "1,000,000 adds with set tun_id, tun_dst, and a barrier",
-        _million,
-        lambda peer, messages, _: adds(peer, messages),
+GROUPS = (
+    Group(
+        {"flow-mods-1m": "k/s", "flow-memory-1m": "B"},
+        lambda: flow_mods.tunnels(MILLION),
+        lambda peer, messages, _: million(peer, messages),
         ("ovs",),
-        3,
+        7,
     ),
-    "flow-mods-bundle": Scenario(
-        "k/s",
-        "100,000 adds in one bundle",
+    Group(
+        {"flow-mods-bundle": "k/s"},
         _bundle,
         lambda peer, messages, _: bundled(peer, messages),
         ("ovs",),
         7,
     ),
-    "flow-memory-1m": Scenario(
-        "B",
-        "resident memory for each of 1,000,000 flows",
-        _million,
-        lambda peer, messages, _: weight(peer, messages),
-        ("ovs",),
-        1,
-    ),
-    "idle-cpu": Scenario(
-        "% of a core",
-        "1,000 flows, three ports, no traffic",
-        None,
-        lambda _, __, seconds: idle_cpu(seconds),
+    Group(
+        {"idle-cpu": "% of a core", "idle-wakeups": "/s"},
+        bytearray,
+        lambda _, __, seconds: idle(seconds),
         ("",),
-        2,
+        3,
     ),
-    "idle-wakeups": Scenario(
-        "/s",
-        "threads that wake up, same",
-        None,
-        lambda _, __, seconds: idle_wakeups(seconds),
-        ("",),
-        2,
-    ),
-}
+)
+SCENARIOS: dict[str, Group] = {name: group for group in GROUPS for name in group.units}
 
 
 def peers_of(scenario: str) -> tuple[str, ...]:
@@ -216,19 +200,24 @@ def peers_of(scenario: str) -> tuple[str, ...]:
     return SCENARIOS[scenario].peers
 
 
-def contests(
-    wanted: Sequence[tuple[str, str]], seconds: float, progress: Progress
-) -> Iterator[Contest]:
-    """Yields each scenario and peer that is wanted."""
-    for name, peer in wanted:
-        progress(f"{name}: making the messages")
-        scenario = SCENARIOS[name]
-        messages = scenario.messages() if scenario.messages else bytearray()
+def plans(wanted: Sequence[Key], seconds: float) -> list[Plan]:
+    """One plan for each group of scenarios."""
 
-        def measurement(side: str, one: Scenario = scenario, data: bytearray = messages) -> Measure:
-            return lambda: one.measure(side, data, seconds)
+    def plan(group: Group) -> Plan:
+        keys = tuple(key for key in wanted if key[0] in group.units)
+        return Plan(keys, lambda progress: contest(group, seconds, progress))
 
-        theirs = measurement(peer) if peer else None
-        yield Contest(
-            name, scenario.unit, peer, measurement("ovsflow"), theirs, scenario.most_pairs
-        )
+    return [one for one in map(plan, GROUPS) if one.keys]
+
+
+@contextlib.contextmanager
+def contest(group: Group, seconds: float, progress: Progress) -> Iterator[Contest]:
+    """Each round starts its own switches."""
+    progress(f"{'/'.join(group.units)}: making the messages")
+    messages = group.messages()
+
+    def measurement(side: str) -> Measure:
+        return lambda: group.measure(side, messages, seconds)
+
+    sides = {side: measurement(side) for side in (OURS, *filter(None, group.peers))}
+    yield Contest(group.units, sides, most_pairs=group.most_pairs)

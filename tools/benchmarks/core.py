@@ -1,17 +1,23 @@
 """Scenarios on one core: how many packets a second the datapath itself moves."""
 
 import contextlib
-import time
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ovsflow.testing.lab import Lab
-from tools.benchmarks import classbench, core_peers, traces
-from tools.benchmarks.core_peers import Shape
-from tools.benchmarks.measure import Contest, Progress
+from tools.benchmarks import classbench, dpdk, rehearsal, traces
+from tools.benchmarks.core_peers import Core, Ovsflow, Shape, awake
+from tools.benchmarks.measure import OURS, Contest, Key, Measure, Plan, Progress
+from tools.benchmarks.rehearsal import Sent
 
 PREFIX = "ip,nw_dst=10.128.0.0/9"
+NEW_MAC = "02:00:00:00:00:99"
+#: More flows than this fit in no cache of Open vSwitch's but its signature-match one.
+MANY = 10_000
+#: Frames of the trace that are sent once before, and looked at.
+REHEARSED = 1_000
 
 # Five shapes of mask; every frame of the trace takes one of the last four.
 ACL = (
@@ -24,24 +30,29 @@ ACL = (
 )
 
 
-ENCAP = f"set_field:10->tun_id,set_field:{core_peers.GATEWAY_IP}->tun_dst,output:2"
+VNI = 10
+ENCAP = f"set_field:{VNI}->tun_id,set_field:{dpdk.GATEWAY_IP}->tun_dst,output:2"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Flows, a trace, and where the tunnel is.
+    """Flows, a trace, and what becomes of it.
 
     Attributes:
         flows: What the tables get.
         frames: What arrives, over and over.
+        sent: What must leave when the frame of that number arrives.
         shape: Where the tunnel is.
-        warm_seconds: How long a peer that learns kinds of packets slowly is left alone before.
+        many: Whether flows are more than fit in any cache.
+        ranked: Whether a packet may match many rules, so that which one took it matters.
     """
 
     flows: Callable[[], Iterable[str]]
     frames: Callable[[], Iterator[bytes]]
+    sent: Callable[[int, bytes], Sent] = rehearsal.unchanged
     shape: Shape = Shape.PLAIN
-    warm_seconds: float = 0.0
+    many: bool = False
+    ranked: bool = False
 
 
 def _flows(*flows: str) -> Callable[[], Iterable[str]]:
@@ -54,12 +65,16 @@ def _remotes(count: int) -> Callable[[], Iterable[str]]:
     def flows() -> Iterator[str]:
         for number in range(count):
             inner = f"10.{128 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
-            outer = f"20.{number >> 16}.{number >> 8 & 255}.{number & 255}"
             yield (
-                f"ip,nw_dst={inner},actions=set_field:10->tun_id,set_field:{outer}->tun_dst,output:2"
+                f"ip,nw_dst={inner},actions=set_field:{VNI}->tun_id,"
+                f"set_field:{_remote(number)}->tun_dst,output:2"
             )
 
     return flows
+
+
+def _remote(number: int) -> str:
+    return f"20.{number >> 16}.{number >> 8 & 255}.{number & 255}"
 
 
 def _trace(count: int) -> Callable[[], Iterator[bytes]]:
@@ -75,71 +90,115 @@ def _classbench(count: int) -> Scenario:
     return Scenario(
         lambda: classbench.flows(classbench.rules(count)),
         lambda: (traces.frame(*packet) for packet in classbench.packets(classbench.rules(count))),
-        warm_seconds=40.0,
+        many=True,
+        ranked=True,
     )
 
 
-_prefix = _flows(f"{PREFIX},actions=output:2")
-_rewrite = _flows(f"{PREFIX},actions=set_field:02:00:00:00:00:99->eth_dst,dec_ttl,output:2")
-_encap = _flows(f"{PREFIX},actions={ENCAP}")
-_decap = _flows(*(f"in_port=1,tun_id={10 + n},actions=output:2" for n in range(traces.VNIS)))
+def _prefix(count: int) -> Scenario:
+    return Scenario(_flows(f"{PREFIX},actions=output:2"), _trace(count), many=count > MANY)
+
+
+def _acl(count: int) -> Scenario:
+    return Scenario(_flows(*ACL), _trace(count), many=count > MANY, ranked=True)
+
+
+def _encap(count: int) -> Scenario:
+    flows = _flows(f"{PREFIX},actions={ENCAP}")
+    sent = rehearsal.encapsulated(VNI, lambda _: dpdk.GATEWAY_IP)
+    return Scenario(flows, _trace(count), sent, Shape.ENCAP, many=count > MANY)
+
+
+def _decap(count: int) -> Scenario:
+    flows = _flows(*(f"in_port=1,tun_id={10 + n},actions=output:2" for n in range(traces.VNIS)))
+    trace = _tunnel_trace(count)
+    return Scenario(flows, trace, rehearsal.decapsulated, Shape.DECAP, many=count > MANY)
+
 
 SCENARIOS: dict[str, Scenario] = {
     "core-port-1k": Scenario(_flows("in_port=1,actions=output:2"), _trace(1_000)),
-    "core-prefix-1": Scenario(_prefix, _trace(1)),
-    "core-prefix-1k": Scenario(_prefix, _trace(1_000)),
-    "core-prefix-100k": Scenario(_prefix, _trace(100_000)),
-    "core-rewrite-1k": Scenario(_rewrite, _trace(1_000)),
-    "core-acl-1k": Scenario(_flows(*ACL), _trace(1_000)),
-    "core-acl-100k": Scenario(_flows(*ACL), _trace(100_000)),
-    "core-encap-1k": Scenario(_encap, _trace(1_000), Shape.ENCAP),
-    "core-encap-100k": Scenario(_encap, _trace(100_000), Shape.ENCAP),
-    "core-remotes-100k": Scenario(_remotes(100_000), _trace(100_000), Shape.ENCAP),
-    "core-decap-1k": Scenario(_decap, _tunnel_trace(1_000), Shape.DECAP),
-    "core-decap-100k": Scenario(_decap, _tunnel_trace(100_000), Shape.DECAP),
+    "core-prefix-1": _prefix(1),
+    "core-prefix-1k": _prefix(1_000),
+    "core-prefix-100k": _prefix(100_000),
+    "core-rewrite-1k": Scenario(
+        _flows(f"{PREFIX},actions=set_field:{NEW_MAC}->eth_dst,dec_ttl,output:2"),
+        _trace(1_000),
+        rehearsal.rewritten(NEW_MAC),
+    ),
+    "core-acl-1k": _acl(1_000),
+    "core-acl-100k": _acl(100_000),
+    "core-encap-1k": _encap(1_000),
+    "core-encap-100k": _encap(100_000),
+    "core-remotes-100k": Scenario(
+        _remotes(100_000),
+        _trace(100_000),
+        rehearsal.encapsulated(VNI, _remote),
+        Shape.ENCAP,
+        many=True,
+    ),
+    "core-decap-1k": _decap(1_000),
+    "core-decap-100k": _decap(100_000),
     "classbench-1k": _classbench(1_000),
     "classbench-10k": _classbench(10_000),
     "classbench-100k": _classbench(100_000),
 }
 
 
-def peers_of(scenario: str) -> tuple[str, ...]:
-    """Whom a scenario compares with: where flows are many, Open vSwitch's other caches too."""
-    if scenario.endswith("-100k") or scenario.startswith("classbench"):
-        return ("ovs-dpdk", "ovs-dpdk-smc", "ovs-dpdk-uncached")
-    return ("ovs-dpdk",)
+def peers_of(_: str) -> tuple[str, ...]:
+    """Whom a scenario compares with."""
+    return (dpdk.PEER,)
 
 
-def contests(
-    wanted: Sequence[tuple[str, str]], seconds: float, progress: Progress
-) -> Iterator[Contest]:
-    """Yields each scenario that is wanted.
+def plans(wanted: Sequence[Key], seconds: float) -> list[Plan]:
+    """One plan for each scenario."""
 
-    One peer runs at a time, since both want the whole core: each round starts its own.
+    def plan(key: Key) -> Plan:
+        return Plan((key,), lambda progress: contest(key[0], seconds, progress))
+
+    return [plan(key) for key in wanted]
+
+
+@contextlib.contextmanager
+def contest(name: str, seconds: float, progress: Progress) -> Iterator[Contest]:
+    """Both sides of a scenario, rehearsed and warm, each stopped until its turn."""
+    scenario = SCENARIOS[name]
+    with dpdk.huge_pages(), Lab() as ours, Lab() as theirs, Lab() as files:
+        progress(f"{name}: making the trace")
+        capture = files.directory / "trace.pcap"
+        traces.write_pcap(capture, scenario.frames())
+        sides: dict[str, Core] = {}
+        with awake(sides):
+            sides[OURS] = Ovsflow(ours, scenario.shape)
+            hits = _prepare(OURS, sides[OURS], scenario, capture, progress)
+            sides[dpdk.PEER] = dpdk.OvsDpdk(theirs, scenario.shape, many=scenario.many)
+            rehearsal.same_hits(
+                hits, _prepare(dpdk.PEER, sides[dpdk.PEER], scenario, capture, progress)
+            )
+
+            def measure(core: Core) -> Measure:
+                return lambda: {name: core.turn(seconds)}
+
+            yield Contest(
+                {name: "Mpps"},
+                {side: measure(core) for side, core in sides.items()},
+                settings={dpdk.PEER: sides[dpdk.PEER].settings},
+            )
+
+
+def _prepare(
+    side: str, core: Core, scenario: Scenario, capture: Path, progress: Progress
+) -> dict[str, int]:
+    """Gives a switch its flows, looks at what it does, warms it up and stops it.
+
+    Returns what each flow took in the rehearsal, if that matters.
     """
-    with core_peers.huge_pages(), Lab() as files:
-        for name, peer in wanted:
-            progress(f"{name}: making the trace")
-            capture = files.directory / f"{name}.pcap"
-            scenario = SCENARIOS[name]
-            traces.write_pcap(capture, scenario.frames())
-
-            def measurement(
-                side: str, one: Scenario = scenario, path: Path = capture
-            ) -> Callable[[], float]:
-                return lambda: measure(side, one, path, seconds)
-
-            yield Contest(name, "Mpps", peer, measurement("ovsflow"), measurement(peer))
-            capture.unlink()
-
-
-def measure(peer: str, scenario: Scenario, capture: Path, seconds: float) -> float:
-    """Millions of packets a second that a peer forwards."""
-    with contextlib.closing(Lab()) as lab:
-        core = core_peers.PEERS[peer](lab, capture, scenario.shape)
-        core.set_flows(scenario.flows())
-        core.start()
-        if peer != "ovsflow":
-            time.sleep(scenario.warm_seconds)
-        core.settle()
-        return core.rate(seconds)
+    progress(f"{side}: adding flows")
+    core.set_flows(scenario.flows())
+    progress(f"{side}: rehearsing")
+    frames = list(itertools.islice(scenario.frames(), REHEARSED))
+    sent = [scenario.sent(number, frame) for number, frame in enumerate(frames)]
+    hits = rehearsal.rehearse(core, frames, sent, capture.parent, ranked=scenario.ranked)
+    core.open(capture)
+    core.settle(lambda text: progress(f"{side}: {text}"))
+    core.stop()
+    return hits

@@ -1,6 +1,6 @@
 """Scenarios of one core under disturbance: what is left of forwarding when something else goes on.
 
-A victim's packets are replayed from memory to a sink, as in `core`.  The other side of each
+A victim's packets are replayed from memory to a sink, as in `core`.  The other side of a `kept`
 comparison is the same switch left alone, so the ratio is the share of its speed that it keeps.
 """
 
@@ -12,16 +12,17 @@ import re
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ovsflow.errors import HostError
 from ovsflow.testing.lab import Lab
-from tools.benchmarks import core_peers, flow_mods, traces
+from tools.benchmarks import core_peers, dpdk, flow_mods, traces
 from tools.benchmarks.core import PREFIX
-from tools.benchmarks.core_peers import Core, Shape
-from tools.benchmarks.measure import Contest, Measure, Progress
+from tools.benchmarks.core_peers import WARM_SECONDS, Core, Ovsflow, Shape, awake
+from tools.benchmarks.measure import OURS, Contest, Key, Plan, Progress
 from tools.benchmarks.openflow_client import Client
 
 MODS_A_SECOND = 10_000
@@ -29,7 +30,10 @@ MODS_AT_ONCE = 10
 #: Flows of the control path's own that are there at any time.
 ALIVE = 1_000
 ATTACK_A_SECOND = 10_000
+UNDISTURBED = "undisturbed"
 NEW_FLOWS = 1_000_000
+#: As many as fit in the memory of Open vSwitch's source; it must not see one twice in a round.
+NEW_FLOWS_DPDK, DPDK_SECONDS = 100_000, 0.5
 ROUTES = 1_000
 
 # Each packet that is not allowed is dropped; random headers differ from every rule in many bits.
@@ -84,17 +88,6 @@ def random_frames(count: int, seed: int = 4) -> Iterator[bytes]:
 def victim_frames() -> Iterator[bytes]:
     """One conversation that the first rule allows."""
     yield traces.udp_frame(0x0A090909, 0x0A800001, 1234, 80)
-
-
-@contextlib.contextmanager
-def forwarding(
-    flows: Sequence[str], capture: Path, *more: str
-) -> Iterator[tuple[Core, Callable[[str], str]]]:
-    """Ovsflow that replays a capture from port 1 to port 2, and its command line."""
-    with Lab() as lab:
-        core = core_peers.ovsflow(lab, capture, Shape.PLAIN, *more)
-        core.set_flows(flows)
-        yield core, lambda command: core.node.ovsflow(command, "br0")
 
 
 @contextlib.contextmanager
@@ -162,125 +155,165 @@ def coming_and_going(flows: Sequence[bytes], alive: int) -> Iterator[bytes]:
         yield flow_mods.as_delete(flows[(number - alive) % len(flows)])
 
 
-def kept_mods(
-    disturbed: bool, capture: Path, seconds: float, flows: Sequence[bytes], alive: int, first: int
-) -> float:
-    """Mpps while flows change, or while nothing happens.
-
-    Args:
-        disturbed: Whether they change.
-        capture: The victim's packets.
-        seconds: Length of the measurement.
-        flows: The flows that come and go.
-        alive: How many of them there are at any time while they change.
-        first: How many of them there are before, so that both sides look at the same fields.
-    """
-    with forwarding((f"{PREFIX},actions=output:2",), capture) as (core, _):
-        socket = Path(core.target.removeprefix("unix:"))
-        with Client(socket, flow_mods.OF13) as client:
-            client.request(b"".join(flows[:first]))
-        changes = coming_and_going(flows, alive)
-        with modifying(socket, changes) if disturbed else contextlib.nullcontext():
-            core.settle()
-            return core.rate(seconds)
-
-
-def kept_explosion(disturbed: bool, capture: Path, seconds: float, attack: Path) -> float:
-    """Mpps of the victim while random headers come in at another port, or do not."""
-    port = f"evil=3:pcap,file={attack},loop=true,rate={ATTACK_A_SECOND}"
-    with forwarding(EXPLOSIVE, capture, *((port,) if disturbed else ())) as (core, _):
-        core.settle()
-        return core.rate(seconds)
-
-
-def first_packets(capture: Path, seconds: float) -> float:
-    """Millions of packets a second of which each is the first of its flow."""
-    with forwarding(three_tables(), capture) as (core, ask):
-        core.settle()
-        before = _misses(ask)
-        rate = core.rate(seconds)
-        missed = (_misses(ask) - before) / 1e6
-    if missed < 0.9 * rate * seconds:
-        raise HostError(f"{missed:.2f} million misses are no {rate * seconds:.2f}: flows are known")
-    return rate
-
-
-def _misses(ask: Callable[[str], str]) -> int:
-    """Cache misses so far, as the switch tells."""
-    text = ask("stats")
-    found = re.search(r"misses\D+(\d+)", text)
-    if found is None:
-        raise HostError(f"no count of misses in the switch's statistics:\n{text}")
-    return int(found[1])
-
-
 @dataclass(frozen=True)
-class Scenario:
-    """A victim's trace, and what is measured with it."""
+class Disturbance:
+    """What is done to a switch that forwards a victim's packets.
 
+    Attributes:
+        flows: What the tables get.
+        frames: The victim's packets.
+        first: FLOW_MODs beforehand, so that both sides look at the same fields.
+        meanwhile: What goes on while the disturbed side is measured, from the switch and a
+            directory for files.
+    """
+
+    flows: Sequence[str]
     frames: Callable[[], Iterator[bytes]]
-    peer: str
-    measure: Callable[[bool, Path, float], float]
+    first: Callable[[], bytes]
+    meanwhile: Callable[[Core, Path], AbstractContextManager[None]]
+
+
+def _mods(flows: Callable[[], list[bytes]], alive: int, first: int) -> Disturbance:
+    """Flows that come and go beside a prefix: how many there are at a time, and before."""
+
+    def meanwhile(core: Core, _: Path) -> AbstractContextManager[None]:
+        return modifying(core.target, coming_and_going(flows(), alive))
+
+    victim = (f"{PREFIX},actions=output:2",)
+    return Disturbance(victim, _trace, lambda: b"".join(flows()[:first]), meanwhile)
 
 
 def _trace() -> Iterator[bytes]:
     return traces.flow_frames(1_000)
 
 
-def _explosion(disturbed: bool, capture: Path, seconds: float) -> float:
-    attack = capture.with_suffix(".attack")
-    if disturbed and not attack.exists():
-        traces.write_pcap(attack, random_frames(NEW_FLOWS // 4))
-    return kept_explosion(disturbed, capture, seconds, attack)
+@contextlib.contextmanager
+def attacked(core: Core, directory: Path) -> Iterator[None]:
+    """Random headers come in at another port while the block lasts."""
+    capture = directory / "attack.pcap"
+    if not capture.exists():
+        traces.write_pcap(capture, random_frames(NEW_FLOWS // 4))
+    port = f"evil=3:pcap,file={capture},loop=true,rate={ATTACK_A_SECOND}"
+    core.node.ovsflow("port", "add", "br0", port)
+    try:
+        yield
+    finally:
+        core.node.ovsflow("port", "del", "br0", "evil")
 
 
-SCENARIOS: dict[str, Scenario] = {
-    "first-packets": Scenario(
-        lambda: new_frames(NEW_FLOWS),
-        "",
-        lambda _, capture, seconds: first_packets(capture, seconds),
-    ),
-    "kept-mods": Scenario(
-        _trace,
-        "undisturbed",
-        lambda disturbed, capture, seconds: kept_mods(
-            disturbed, capture, seconds, host_flows(), ALIVE, ALIVE
-        ),
-    ),
-    "kept-masks": Scenario(
-        _trace,
-        "undisturbed",
-        # A mask that goes may be one that no flow is left of: then the layout could shrink.
-        lambda disturbed, capture, seconds: kept_mods(
-            disturbed, capture, seconds, mask_flows(), 2, 24
-        ),
-    ),
-    "kept-explosion": Scenario(victim_frames, "undisturbed", _explosion),
+DISTURBANCES = {
+    "kept-mods": _mods(host_flows, ALIVE, ALIVE),
+    # A mask that goes may be one that no flow is left of: then the layout could shrink.
+    "kept-masks": _mods(mask_flows, 2, 24),
+    "kept-explosion": Disturbance(EXPLOSIVE, victim_frames, bytes, attacked),
 }
+
+
+@contextlib.contextmanager
+def kept(name: str, seconds: float, progress: Progress) -> Iterator[Contest]:
+    """Two switches with the same flows and packets: one disturbed, one left alone."""
+    disturbance = DISTURBANCES[name]
+    with Lab() as ours, Lab() as theirs, Lab() as files:
+        progress(f"{name}: starting")
+        capture = files.directory / "trace.pcap"
+        traces.write_pcap(capture, disturbance.frames())
+        sides: dict[str, Core] = {}
+        with awake(sides):
+            for side, lab in ((OURS, ours), (UNDISTURBED, theirs)):
+                sides[side] = core = Ovsflow(lab, Shape.PLAIN)
+                core.set_flows(disturbance.flows)
+                with Client(core.target, flow_mods.OF13) as client:
+                    client.request(disturbance.first())
+                core.open(capture)
+                core.settle(progress)
+                core.stop()
+
+            def disturbed() -> Mapping[str, float]:
+                core = sides[OURS]
+                with core.awake(), disturbance.meanwhile(core, files.directory):
+                    time.sleep(WARM_SECONDS)
+                    return {name: core.rate(seconds)}
+
+            undisturbed = sides[UNDISTURBED]
+            yield Contest(
+                {name: "Mpps"},
+                {OURS: disturbed, UNDISTURBED: lambda: {name: undisturbed.turn(seconds)}},
+            )
+
+
+@contextlib.contextmanager
+def first_packets(name: str, seconds: float, progress: Progress) -> Iterator[Contest]:
+    """Each packet is the first of its flow, for ovsflow and for Open vSwitch."""
+    with dpdk.huge_pages(), Lab() as ours, Lab() as theirs, Lab() as files:
+        progress(f"{name}: making the traces")
+        many, few = files.directory / "many.pcap", files.directory / "few.pcap"
+        traces.write_pcap(many, new_frames(NEW_FLOWS))
+        traces.write_pcap(few, new_frames(NEW_FLOWS_DPDK))
+        sides: dict[str, Core] = {}
+        with awake(sides):
+            sides[OURS] = mine = Ovsflow(ours, Shape.PLAIN)
+            mine.set_flows(three_tables())
+            mine.open(many)
+            mine.settle(progress)
+            mine.stop()
+            progress(f"{name}: starting {dpdk.PEER}")
+            sides[dpdk.PEER] = its = dpdk.OvsDpdk(theirs, Shape.PLAIN)
+            its.set_flows(three_tables())
+            its.open(few)
+            its.stop()
+            yield Contest(
+                {name: "Mpps"},
+                {
+                    OURS: lambda: {name: _first_packets(mine, seconds)},
+                    dpdk.PEER: lambda: {name: _first_packets_dpdk(its)},
+                },
+                settings={dpdk.PEER: "a datapath flow each"},
+            )
+
+
+def _first_packets(core: Core, seconds: float) -> float:
+    """Millions of packets a second of which each is the first of its flow."""
+    with core.awake():
+        time.sleep(WARM_SECONDS)
+        before = _misses(core)
+        window = core.window(seconds)
+        window.check()
+        missed = _misses(core) - before
+    if missed < 0.9 * window.left:
+        raise HostError(f"{missed} misses are no {window.left}: flows are known")
+    return window.rate
+
+
+def _first_packets_dpdk(core: dpdk.OvsDpdk) -> float:
+    """Millions of packets a second that the slow path handled, right after it forgot all flows."""
+    with core.awake():
+        core.forget()
+        before, began = core.misses(), time.monotonic()
+        time.sleep(DPDK_SECONDS)
+        return (core.misses() - before) / (time.monotonic() - began) / 1e6
+
+
+def _misses(core: Core) -> int:
+    """Cache misses so far, as the switch tells."""
+    text = core.node.ovsflow("stats", "br0")
+    found = re.search(r"misses\D+(\d+)", text)
+    if found is None:
+        raise HostError(f"no count of misses in the switch's statistics:\n{text}")
+    return int(found[1])
+
+
+SCENARIOS = {"first-packets": first_packets, **dict.fromkeys(DISTURBANCES, kept)}
 
 
 def peers_of(scenario: str) -> tuple[str, ...]:
     """Whom a scenario compares with."""
-    return (SCENARIOS[scenario].peer,)
+    return (dpdk.PEER if SCENARIOS[scenario] is first_packets else UNDISTURBED,)
 
 
-def contests(
-    wanted: Sequence[tuple[str, str]], seconds: float, progress: Progress
-) -> Iterator[Contest]:
-    """Yields each scenario that is wanted."""
-    with Lab() as files:
-        for name, peer in wanted:
-            progress(f"{name}: making the trace")
-            capture = files.directory / f"{name}.pcap"
-            scenario = SCENARIOS[name]
-            traces.write_pcap(capture, scenario.frames())
+def plans(wanted: Sequence[Key], seconds: float) -> list[Plan]:
+    """One plan for each scenario."""
 
-            def measurement(
-                disturbed: bool, one: Scenario = scenario, path: Path = capture
-            ) -> Measure:
-                return lambda: one.measure(disturbed, path, seconds)
+    def plan(key: Key) -> Plan:
+        return Plan((key,), lambda progress: SCENARIOS[key[0]](key[0], seconds, progress))
 
-            yield Contest(
-                name, "Mpps", peer, measurement(True), measurement(False) if peer else None
-            )
-            capture.unlink()
+    return [plan(key) for key in wanted]

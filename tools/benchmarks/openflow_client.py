@@ -15,7 +15,8 @@ HEADER = struct.Struct("!BBHI")
 HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY = 0, 1, 2, 3
 MULTIPART_REQUEST, MULTIPART_REPLY = 18, 19
 BARRIER_REQUEST, BARRIER_REPLY = 20, 21
-OFPMP_AGGREGATE = 2
+OFPMP_AGGREGATE, OFPMP_PORT_STATS = 2, 4
+PORT_STATS_BYTES = 112
 TIMEOUT_SECONDS = 300.0
 
 
@@ -81,6 +82,31 @@ class Client:
         body = struct.pack("!HH4x", OFPMP_AGGREGATE, 0) + everything
         reply = self._ask(MULTIPART_REQUEST, body, MULTIPART_REPLY)
         return int(struct.unpack_from("!I", reply, 8 + 16)[0])
+
+    def port(self, number: int) -> tuple[int, int, int, int]:
+        """Packets that a port received, sent, and dropped of either.
+
+        Raises:
+            HostError: There is no such port.
+        """
+        found = self._ports(number)
+        if len(found) != 1:
+            raise HostError(f"the switch tells nothing of port {number}")
+        return found[0]
+
+    def ports(self) -> list[tuple[int, int, int, int]]:
+        """The same of all ports."""
+        return self._ports(0xFFFFFFFF)
+
+    def _ports(self, number: int) -> list[tuple[int, int, int, int]]:
+        """Asks for port statistics (OpenFlow 1.3.5 §7.3.5.6), which fit in one reply."""
+        body = struct.pack("!HH4xI4x", OFPMP_PORT_STATS, 0, number)
+        reply = self._ask(MULTIPART_REQUEST, body, MULTIPART_REPLY)[8:]
+        found = []
+        for at in range(0, len(reply), PORT_STATS_BYTES):
+            received, sent, _, _, lost, unsent = struct.unpack_from("!6Q", reply, at + 8)
+            found.append((received, sent, lost, unsent))
+        return found
 
     def _ask(self, kind: int, body: bytes, wanted: int) -> bytes:
         """Sends one request and returns the body of its reply."""

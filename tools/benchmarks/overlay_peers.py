@@ -5,6 +5,7 @@ of them can stay up while rounds alternate between them.
 """
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from ovsflow.errors import HostError
 from ovsflow.testing.lab import Lab, Node, Overlay
 
 VNI = 10
+INNER = "10.0.0.2"
+#: What each peer must carry unchanged before it is measured.
+STREAM_MEGABYTES = 16
+PYTHON = (sys.executable, "-m")
 SIDES = (("br1", "172.31.1.1", "172.31.1.2"), ("br2", "172.31.1.2", "172.31.1.1"))
 
 
@@ -109,7 +114,18 @@ PEERS: dict[str, Callable[[Lab], Overlay]] = {
 
 
 def check(net: Overlay, peer: str) -> None:
-    """Makes sure that a peer carries traffic before it is measured."""
-    text = net.h1.run("ping", "-c3", "-i0.2", "-W2", "10.0.0.2", check=False)
+    """Makes sure that a peer carries traffic, and as it was sent, before it is measured.
+
+    Raises:
+        HostError: It does not.
+    """
+    text = net.h1.run("ping", "-c3", "-i0.2", "-W2", INNER, check=False)
     if " 0% packet loss" not in text:
         raise HostError(f"{peer}: the overlay does not carry a ping:\n{text}")
+    words = (*PYTHON, "tools.benchmarks.stream")
+    sink = net.lab.start(net.h2, "stream", *words, "receive", "5888")
+    net.lab.wait_for(lambda: ":5888 " in net.h2.run("ss", "-Hlnt"), "the receiver", sink)
+    sent = net.h1.run(*words, "send", INNER, "5888", str(STREAM_MEGABYTES)).strip()
+    sink.process.wait(60)
+    if sink.output().strip() != sent:
+        raise HostError(f"{peer}: a stream of digest {sent} arrived as {sink.output().strip()}")

@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from ovsflow.errors import OvsflowError
 from tools.benchmarks.measure import Comparison, Pair
-from tools.benchmarks.targets import targets_of
+from tools.benchmarks.targets import TITLES, targets_of
 
 FORMAT = 1
 
@@ -77,6 +77,8 @@ class Report:
                     f"{mine.scenario}: figures in {mine.unit} and in {theirs.unit} cannot be joined"
                 )
             mine.pairs += [pair.in_run(pair.run + first) for pair in theirs.pairs]
+            mine.settings = theirs.settings or mine.settings
+            mine.failure = theirs.failure
 
     def write(self, path: Path) -> None:
         """Writes the file; the old one stays whole until the new one is."""
@@ -107,6 +109,8 @@ def read(path: Path) -> Report:
                 str(one["unit"]),
                 str(one["peer"]),
                 [Pair(**pair) for pair in one["pairs"]],
+                str(one.get("settings", "")),
+                str(one.get("failure", "")),
             )
             for one in document["comparisons"]
         ]
@@ -126,15 +130,18 @@ class Row:
     quartiles: str
     pairs: str
     verdict: str
+    against: str
 
     def cells(self) -> tuple[str, ...]:
-        """All of it, column by column."""
-        return tuple(str(cell) for cell in dataclasses.astuple(self))
+        """The columns of a table."""
+        return tuple(str(cell) for cell in dataclasses.astuple(self)[:-1])
 
 
 def rows(report: Report) -> list[Row]:
-    """The table: a line for each comparison."""
-    return [_row(one) for one in report.comparisons]
+    """The table: a line for each comparison, scenarios in the order of their titles."""
+    places = {scenario: place for place, scenario in enumerate(TITLES)}
+    ordered = sorted(report.comparisons, key=lambda one: places.get(one.scenario, len(places)))
+    return [_row(one) for one in ordered]
 
 
 def _row(one: Comparison) -> Row:
@@ -146,18 +153,25 @@ def _row(one: Comparison) -> Row:
     return Row(
         one.scenario,
         f"{number(ours.middle)} {one.unit}",
-        "" if alone else f"{one.peer} {number(theirs.middle)}",
+        "" if alone else f"{_peer(one)} {number(theirs.middle)}",
         "" if alone else f"{number(ratio.middle)}x",
         f"{number(shown.low)} to {number(shown.high)}",
         f"{len(one.good)} ({one.dropped} dropped)" if one.dropped else str(len(one.good)),
         _verdicts(one, ours.middle, ratio.middle),
+        one.peer,
     )
+
+
+def _peer(one: Comparison) -> str:
+    return f"{one.peer} ({one.settings})" if one.settings else one.peer
 
 
 def _verdicts(one: Comparison, ours: float, ratio: float) -> str:
     """How the medians stand to the marks."""
-    if not one.good:
-        return "no pair counts"
+    if one.failure:
+        return f"void: {one.failure}"
+    if one.void or not one.good:
+        return "void: too many pairs do not count"
     told = []
     for target in targets_of(one.scenario, one.peer):
         by_figure = target.absolute or not target.peer
@@ -177,13 +191,3 @@ def number(value: float) -> str:
     if abs(value) >= 10:
         return f"{value:.1f}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
-
-
-def markdown(report: Report) -> str:
-    """The table for a README."""
-    lines = [
-        "| scenario | ovsflow | peer | ratio | quartiles | pairs | gate and goal |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    lines += [f"| {' | '.join(row.cells())} |" for row in rows(report)]
-    return "\n".join(lines) + "\n"

@@ -66,7 +66,7 @@ TARGETS = (
     Target("flow-mods-1m", "ovs", 5, 10),
     Target("flow-mods-1m", "ovs", 150, 300, absolute=True),
     Target("flow-memory-1m", "ovs", 300, 120, less=True, absolute=True),
-    Target("first-packets", "", 0.5, 1),
+    Target("first-packets", "ovs-dpdk", 0.5, 1, absolute=True),
     Target("kept-mods", "undisturbed", 0.85, 0.95),
     Target("kept-masks", "undisturbed", 0.85, 0.95),
     Target("kept-explosion", "undisturbed", 0.80, 0.95),
@@ -78,3 +78,37 @@ TARGETS = (
 def targets_of(scenario: str, peer: str) -> list[Target]:
     """The targets of a scenario against a peer."""
     return [one for one in TARGETS if (one.scenario, one.peer) == (scenario, peer)]
+
+
+#: What each scenario is, in a few words.
+TITLES = {
+    "tcp-1": "TCP, one stream, two switches over VXLAN",
+    "tcp-4": "TCP, four streams, same",
+    "udp-64": "UDP, 64-byte payload, delivered, same",
+    "rtt-p50": "round trip, median, same",
+    "rtt-p99": "round trip, 99th percentile, same",
+    "core-port-1k": "rule on `in_port`, 1,000 flows",
+    "core-prefix-1": "rule on an `nw_dst` prefix, 1 flow",
+    "core-prefix-1k": "same, 1,000 flows",
+    "core-prefix-100k": "same, 100,000 flows",
+    "core-rewrite-1k": "same with set `eth_dst`, `dec_ttl`, 1,000 flows",
+    "core-acl-1k": "six-rule ACL, five shapes of mask, 1,000 flows",
+    "core-acl-100k": "same, 100,000 flows",
+    "core-encap-1k": "VXLAN encapsulation, 1,000 flows",
+    "core-encap-100k": "same, 100,000 flows",
+    "core-remotes-100k": "same, to 100,000 endpoints by 100,000 flows",
+    "core-decap-1k": "VXLAN decapsulation, match `tun_id`, 1,000 flows",
+    "core-decap-100k": "same, 100,000 flows",
+    "classbench-1k": "1,000 rules like ClassBench's, 100,000 flows",
+    "classbench-10k": "10,000 rules, same",
+    "classbench-100k": "100,000 rules, same",
+    "flow-mods-1m": "1,000,000 adds with set `tun_id`, `tun_dst`",
+    "flow-mods-bundle": "100,000 adds in one bundle",
+    "flow-memory-1m": "resident memory for each of 1,000,000 flows",
+    "idle-cpu": "1,000 flows, three ports, no traffic",
+    "idle-wakeups": "threads that wake up, same",
+    "first-packets": "each packet the first of its flow, three tables",
+    "kept-mods": "forwarding during 10,000 flow-mods a second",
+    "kept-masks": "same, each with a mask of its own",
+    "kept-explosion": "tuple-space explosion beside a victim",
+}

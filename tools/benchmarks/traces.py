@@ -9,6 +9,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from ovsflow.errors import HostError
+
 FRAME_BYTES = 60
 VNIS = 16
 DST_MAC, SRC_MAC = bytes.fromhex("020000000002"), bytes.fromhex("020000000001")
@@ -73,3 +75,19 @@ def write_pcap(path: Path, frames: Iterator[bytes]) -> None:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for frame in frames:
             file.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
+
+
+def read_pcap(path: Path) -> Iterator[bytes]:
+    """The frames of a classic capture file with little-endian headers.
+
+    Raises:
+        HostError: A frame was cut short.
+    """
+    data = path.read_bytes()
+    at = 24
+    while at + 16 <= len(data):
+        kept, length = struct.unpack_from("<II", data, at + 8)
+        if kept != length:
+            raise HostError(f"{path.name}: a frame was cut from {length} to {kept} bytes")
+        yield data[at + 16 : at + 16 + kept]
+        at += 16 + kept

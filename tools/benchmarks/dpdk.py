@@ -1,0 +1,244 @@
+"""Open vSwitch in its DPDK build as a peer of the core scenarios.
+
+net_pcap with `infinite_rx=1` in, net_null with `no-rx=1` out (polled as a source too, net_null
+would halve the result), 2 MiB pages, one forwarding thread.  Tunnels are its native ones: a bridge
+`br-phy` owns the underlay device and the tunnel's address, a static neighbour and a route stand for
+the network.
+
+It is given its best settings: room for as many datapath flows as it likes and from the start
+(by itself it would raise the limit by a thousand every half second), none taken away for being
+idle, and, where flows are many, whichever of its caches turn out fastest.
+"""
+
+import contextlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ovsflow.errors import HostError
+from ovsflow.testing.lab import Lab, Node, Process
+from tools.benchmarks.core_peers import (
+    FORWARDING_CORE,
+    OTHER_CORE,
+    STEADY,
+    Core,
+    Place,
+    Shape,
+)
+from tools.benchmarks.measure import Progress
+
+PEER = "ovs-dpdk"
+HUGE_PAGES = 512
+OVS_DPDK = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+
+LOCAL_IP, LOCAL_MAC = "172.31.1.1", "02:00:00:00:00:02"
+GATEWAY_IP, GATEWAY_MAC = "172.31.1.2", "02:00:00:00:00:01"
+REMOTES = "20.0.0.0/8"
+
+FLOW_LIMIT = 2_000_000
+IDLE_MS = 3_600_000
+#: The far end of the device through which single frames arrive, and how many a second do.
+FEED, FEED_RATE = "feed", 2_000
+#: A port forwards this long after it was added, in seconds.
+PORT_SECONDS = 0.5
+#: It has settled when it asks its slow path less often than this, in packets a second.
+SETTLED_MISSES = 20
+#: Longest time that it may take to settle, in seconds.
+SETTLE_LIMIT = 300
+#: How long a choice of caches runs before it is judged, and is judged, in seconds.
+TRIAL_SECONDS = 1.0
+
+#: Its caches: the exact-match one (the default), the signature-match one, both, none.
+CACHES = {
+    "emc": ("emc-insert-inv-prob=100", "smc-enable=false"),
+    "smc": ("emc-insert-inv-prob=0", "smc-enable=true"),
+    "emc+smc": ("emc-insert-inv-prob=100", "smc-enable=true"),
+    "no cache": ("emc-insert-inv-prob=0", "smc-enable=false"),
+}
+
+
+class OvsDpdk(Core):
+    """Open vSwitch with DPDK.
+
+    Attributes:
+        many: Whether flows are so many that its caches are to be chosen from.
+    """
+
+    def __init__(self, lab: Lab, shape: Shape, *, many: bool = False) -> None:
+        """Starts it, without ports."""
+        node = lab.node("core")
+        run = node.rundir
+        self._environment = ("env", f"OVS_RUNDIR={run}", f"OVS_LOGDIR={run}")
+        self._shape = shape
+        self.many = many
+        process = self._start(lab, node)
+        inner, outer = run / "br0.mgmt", run / "br-phy.mgmt"
+        arrives = Place(outer if shape is Shape.DECAP else inner, 1)
+        leaves = Place(outer if shape is Shape.ENCAP else inner, 2)
+        super().__init__(node, process, arrives, leaves)
+        self._ctl("upcall/set-flow-limit", str(FLOW_LIMIT))
+        if shape is not Shape.PLAIN:
+            self._underlay()
+
+    def _start(self, lab: Lab, node: Node) -> Process:
+        run = node.rundir
+        schema = "/usr/share/openvswitch/vswitch.ovsschema"
+        subprocess.run(["ovsdb-tool", "create", str(run / "conf.db"), schema], check=True)
+        socket = f"unix:{run}/db.sock"
+        server = lab.start(
+            node,
+            "ovsdb",
+            *(*self._environment, "ovsdb-server", str(run / "conf.db"), f"--remote=p{socket}"),
+        )
+        lab.wait_for(Path(run, "db.sock").is_socket, "ovsdb-server", server)
+        self._db = (*self._environment, "ovs-vsctl", f"--db={socket}")
+        node.run(*self._db, "--no-wait", "init")
+        settings = (
+            "dpdk-init=true",
+            f"pmd-cpu-mask={1 << FORWARDING_CORE:#x}",
+            f"dpdk-lcore-mask={1 << OTHER_CORE:#x}",
+            "dpdk-socket-mem=512",
+            f"dpdk-extra=--no-pci --file-prefix=bench{lab.tag}",
+            f"flow-limit={FLOW_LIMIT}",
+            f"max-idle={IDLE_MS}",
+        )
+        words = (f"other_config:{setting}" for setting in settings)
+        node.run(*self._db, "--no-wait", "set", "Open_vSwitch", ".", *words)
+        switch = lab.start(
+            node, "vswitchd", *self._environment, OVS_DPDK, socket, f"--unixctl={run}/ctl"
+        )
+        add = ("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        node.run(*self._db, *add, "fail_mode=secure")
+        return switch
+
+    def _underlay(self) -> None:
+        """Makes the tunnel, and lets it out of and in through `br-phy`."""
+        node = self.node
+        address = f'other_config:hwaddr="{LOCAL_MAC}"'
+        node.run(*self._db, "add-br", "br-phy", "--", "set", "bridge", "br-phy",
+            "datapath_type=netdev", "fail_mode=secure", address)  # fmt: skip
+        number = 2 if self._shape is Shape.ENCAP else 1
+        node.run(*self._db, "add-port", "br0", "vxlan0", "--", "set", "Interface", "vxlan0",
+            "type=vxlan", "options:remote_ip=flow", "options:key=flow",
+            f"ofport_request={number}")  # fmt: skip
+        node.run("ip", "address", "add", f"{LOCAL_IP}/24", "dev", "br-phy")
+        node.run("ip", "link", "set", "br-phy", "up")
+        self._ctl("ovs/route/add", REMOTES, "br-phy", GATEWAY_IP)
+        self._ctl("tnl/neigh/set", "br-phy", GATEWAY_IP, GATEWAY_MAC)
+        bridge = f"unix:{node.rundir}/br-phy.mgmt"
+        for flow in ("in_port=LOCAL,actions=output:2", "in_port=1,actions=LOCAL"):
+            node.run("ovs-ofctl", "-O", "OpenFlow13", "add-flow", bridge, flow)
+
+    def open(self, capture: Path, record: Path | None = None) -> None:
+        """Opens both ports.
+
+        What arrives once comes through a veth device: DPDK's capture port would begin before Open
+        vSwitch is ready, and lose what comes first.
+        """
+        if record is None:
+            self._add(2, "type=dpdk", "options:dpdk-devargs=eth_null0,no-rx=1")
+            source = f"eth_pcap0,rx_pcap={capture},infinite_rx=1"
+            self._add(1, "type=dpdk", f"options:dpdk-devargs={source}")
+            return
+        self._add(2, "type=dpdk", f"options:dpdk-devargs=eth_pcap1,tx_pcap={record}")
+        run = self.node.run
+        run("ip", "link", "add", FEED, "type", "veth", "peer", "name", "p1")
+        for device in (FEED, "p1"):
+            run("sysctl", "-qw", f"net.ipv6.conf.{device}.disable_ipv6=1")
+            run("ip", "link", "set", device, "up")
+        self._add(1, "type=system")
+        time.sleep(PORT_SECONDS)
+        feed = (sys.executable, "-m", "tools.benchmarks.replay", str(capture), FEED)
+        run(*feed, str(FEED_RATE))
+
+    def _add(self, number: int, *settings: str) -> None:
+        place = self.arrives if number == 1 else self.leaves
+        name = f"p{number}"
+        self.node.run(*self._db, "add-port", place.socket.stem, name, "--", "set", "Interface",
+            name, f"ofport_request={number}", *settings)  # fmt: skip
+        if "rror" in self.node.run(*self._db, "get", "Interface", name, "error"):
+            raise HostError(f"Open vSwitch took no DPDK port:\n{self.process.output()}")
+
+    def close(self) -> None:
+        """Closes both ports."""
+        for name in ("p1", "p2"):
+            self.node.run(*self._db, "del-port", name)
+        self.node.run("ip", "link", "del", FEED, check=False)
+
+    def hits(self) -> dict[str, int]:
+        """How many packets each flow took, brought up to date from the datapath first."""
+        self._ctl("revalidator/wait")
+        return super().hits()
+
+    def misses(self) -> int:
+        """Packets that asked the slow path so far."""
+        text = self._ctl("dpif-netdev/pmd-stats-show")
+        return sum(int(count) for count in re.findall(r"miss with \w+ upcall: (\d+)", text))
+
+    def forget(self) -> None:
+        """Empties the datapath's flow table; from now on each connection has its own entry."""
+        self._ctl("upcall/disable-megaflows")
+        self._ctl("revalidator/purge")
+
+    def settle(self, progress: Progress) -> None:
+        """Waits until no packet asks the slow path and the rate is steady; chooses caches then.
+
+        Raises:
+            HostError: It never settles.
+        """
+        started, before, calm = time.monotonic(), 0.0, 0
+        while calm < 2:
+            misses, window = self.misses(), self.window(1.0)
+            lasted = time.monotonic() - started
+            missed = (self.misses() - misses) / window.seconds
+            progress(
+                f"warming up for {lasted:.0f} s: {window.rate:.3g} Mpps, {missed:.0f} misses/s"
+            )
+            steady = abs(window.rate - before) < STEADY * window.rate
+            calm = calm + 1 if steady and missed < SETTLED_MISSES else 0
+            before = window.rate
+            if lasted > SETTLE_LIMIT:
+                raise HostError(
+                    f"Open vSwitch has not settled after {lasted:.0f} s: {missed:.0f} misses/s"
+                )
+        if self.many:
+            self._choose_caches(progress)
+
+    def _choose_caches(self, progress: Progress) -> None:
+        rates = {}
+        for name, settings in CACHES.items():
+            self._configure(*settings)
+            time.sleep(TRIAL_SECONDS)
+            rates[name] = self.window(TRIAL_SECONDS).rate
+            progress(f"with {name}: {rates[name]:.3g} Mpps")
+        self.settings = max(rates, key=lambda name: rates[name])
+        self._configure(*CACHES[self.settings])
+        time.sleep(TRIAL_SECONDS)
+
+    def _configure(self, *settings: str) -> None:
+        words = (f"other_config:{setting}" for setting in settings)
+        self.node.run(*self._db, "set", "Open_vSwitch", ".", *words)
+
+    def _ctl(self, *words: str) -> str:
+        control = ("ovs-appctl", "-t", str(self.node.rundir / "ctl"))
+        return self.node.run(*self._environment, *control, *words)
+
+
+@contextlib.contextmanager
+def huge_pages() -> Iterator[None]:
+    """Reserves the huge pages that DPDK needs while the block lasts."""
+    path = Path("/proc/sys/vm/nr_hugepages")
+    before = path.read_text()
+    if int(before) < HUGE_PAGES:
+        path.write_text(str(HUGE_PAGES))
+    mount = Path("/dev/hugepages")
+    mount.mkdir(exist_ok=True)
+    if not mount.is_mount():
+        subprocess.run(["mount", "-t", "hugetlbfs", "none", str(mount)], check=True)
+    try:
+        yield
+    finally:
+        path.write_text(before)
