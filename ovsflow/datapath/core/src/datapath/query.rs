@@ -1,20 +1,23 @@
 //! Multipart requests about flows, tables, groups and meters, answered step by step.
 
+use std::collections::HashMap;
+
 use super::Datapath;
 use crate::error::OfResult;
 use crate::openflow::action::{GroupId, MeterId, TableId};
 use crate::openflow::decode::{self, Context, Query};
 use crate::openflow::encode::{self, Multipart};
 use crate::openflow::error::encode_error;
-use crate::openflow::tell::{
-    FlowFilter, GroupDesc, GroupFeatures, MeterConfig, MeterFeatures, TableFeatures,
-};
+use crate::openflow::tell::{FlowFilter, GroupFeatures, MeterConfig, MeterFeatures, TableFeatures};
 use crate::openflow::{Version, error};
-use crate::table::{FlowCursor, MAX_BANDS, MAX_GROUPS, MAX_METERS, Pipeline, TABLES};
+use crate::table::{FlowCursor, Group, MAX_BANDS, MAX_GROUPS, MAX_METERS, Pipeline, TABLES};
 use crate::time::Now;
 
 /// Rules looked at in one step; their entries are some 256 KiB.
 const STEP: usize = 2048;
+
+/// Bytes of groups and meters after which a step ends.
+const STEP_BYTES: usize = 1 << 18;
 
 impl Datapath {
     /// Answers one step of a multipart request; returns whole replies and the next cursor.
@@ -60,6 +63,9 @@ impl Datapath {
         let mut reply = match query {
             Query::NiciraFlow(_) => Multipart::nicira(version, xid, 0),
             Query::NiciraAggregate(_) => Multipart::nicira(version, xid, 1),
+            Query::Group(_) if version == Version::Of10 => Multipart::nicira(version, xid, 7),
+            Query::GroupDesc(_) if version == Version::Of10 => Multipart::nicira(version, xid, 8),
+            Query::GroupFeatures if version == Version::Of10 => Multipart::nicira(version, xid, 9),
             _ => Multipart::new(version, xid, kind),
         };
         let mut next = None;
@@ -84,7 +90,7 @@ impl Datapath {
             Query::Table | Query::TableFeatures { .. } | Query::TableDesc => {
                 tables(pipeline, query, version, &mut reply);
             }
-            _ => groups(pipeline, query, version, now, &mut reply)?,
+            _ => next = groups(pipeline, query, version, now, cursor, &mut reply)?,
         }
         Ok((reply.finish(next.is_some()), next))
     }
@@ -149,43 +155,61 @@ fn tables(pipeline: &Pipeline, query: &Query, version: Version, reply: &mut Mult
     }
 }
 
+/// Whether this step is to end: the next one begins with the entry that was not added.
+fn is_full(reply: &Multipart) -> bool {
+    reply.len() >= STEP_BYTES
+}
+
 fn groups(
     pipeline: &Pipeline,
     query: &Query,
     version: Version,
     now: Now,
+    cursor: u64,
     reply: &mut Multipart,
-) -> OfResult<()> {
-    let of = |wanted: Option<GroupId>| {
-        let all = pipeline.groups();
-        all.filter(move |group| wanted.is_none_or(|id| id == group.id))
-    };
-    match query {
-        Query::Group(wanted) => {
-            for stats in of(*wanted).filter_map(|group| pipeline.group_stats(group.id, now)) {
-                reply.entry(|out| encode::group_stats(&stats, out));
-            }
-        }
-        Query::GroupDesc(wanted) => {
-            for group in of(*wanted) {
-                let desc = GroupDesc {
-                    group: group.id,
-                    kind: group.kind,
-                    buckets: group.buckets.to_vec(),
-                    selection: group.selection.clone(),
-                };
-                reply.entry(|out| encode::group_desc(version, &desc, out));
-            }
-        }
-        Query::GroupFeatures => {
+) -> OfResult<Option<u64>> {
+    let (Query::Group(wanted) | Query::GroupDesc(wanted)) = query else {
+        if *query == Query::GroupFeatures {
             let features = GroupFeatures {
                 max_groups: MAX_GROUPS as u32,
             };
-            reply.entry(|out| encode::group_features(&features, out));
+            reply.entry(|out| encode::group_features(version, &features, out));
+            return Ok(None);
         }
-        _ => return meters(pipeline, query, version, now, reply),
+        return meters(pipeline, query, version, now, cursor, reply);
+    };
+    let tell = |group: &Group, references: u32, reply: &mut Multipart| match query {
+        Query::GroupDesc(_) => {
+            reply.entry(|out| encode::group_desc(version, &group.describe(), out));
+        }
+        _ => {
+            if let Some(stats) = pipeline.group_numbers(group.id, references, now) {
+                reply.entry(|out| encode::group_stats(&stats, out));
+            }
+        }
+    };
+    if let Some(id) = wanted {
+        if let Some(group) = pipeline.group(*id) {
+            let stats = pipeline.group_stats(*id, now);
+            tell(group, stats.map_or(0, |stats| stats.ref_count), reply);
+        }
+        return Ok(None);
     }
-    Ok(())
+    let references = match query {
+        Query::Group(_) => pipeline.group_references(),
+        _ => HashMap::new(),
+    };
+    for group in pipeline.groups_from(GroupId(cursor as u32)) {
+        if is_full(reply) {
+            return Ok(Some(u64::from(group.id.0)));
+        }
+        tell(
+            group,
+            references.get(&group.id).copied().unwrap_or(0),
+            reply,
+        );
+    }
+    Ok(None)
 }
 
 fn meters(
@@ -193,33 +217,11 @@ fn meters(
     query: &Query,
     version: Version,
     now: Now,
+    cursor: u64,
     reply: &mut Multipart,
-) -> OfResult<()> {
-    let of = |wanted: Option<MeterId>| {
-        let is_missing = |id: MeterId| pipeline.meter(id).is_none();
-        if wanted.is_some_and(is_missing) {
-            return Err(error::UNKNOWN_METER);
-        }
-        let all = pipeline.meters();
-        Ok(all.filter(move |meter| wanted.is_none_or(|id| id == meter.id)))
-    };
-    match query {
-        Query::Meter(wanted) => {
-            for stats in of(*wanted)?.filter_map(|meter| pipeline.meter_stats(meter.id, now)) {
-                reply.entry(|out| encode::meter_stats(&stats, out));
-            }
-        }
-        Query::MeterConfig(wanted) => {
-            for meter in of(*wanted)? {
-                let config = MeterConfig {
-                    meter: meter.id,
-                    flags: meter.flags,
-                    bands: meter.bands.to_vec(),
-                };
-                reply.entry(|out| encode::meter_config(&config, out));
-            }
-        }
-        Query::MeterFeatures => {
+) -> OfResult<Option<u64>> {
+    let (Query::Meter(wanted) | Query::MeterConfig(wanted)) = query else {
+        if *query == Query::MeterFeatures {
             let features = MeterFeatures {
                 max_meter: MAX_METERS as u32,
                 band_types: 1 << 1 | 1 << 2,
@@ -228,8 +230,38 @@ fn meters(
                 max_color: 0,
             };
             reply.entry(|out| encode::meter_features(version, &features, out));
+            return Ok(None);
         }
-        _ => return Err(error::BAD_MULTIPART),
+        return Err(error::BAD_MULTIPART);
+    };
+    if wanted.is_some_and(|id| pipeline.meter(id).is_none()) {
+        return Err(error::UNKNOWN_METER);
     }
-    Ok(())
+    let tells_numbers = matches!(query, Query::Meter(_));
+    let references = if tells_numbers {
+        pipeline.meter_references()
+    } else {
+        HashMap::new()
+    };
+    let first = wanted.unwrap_or(MeterId(cursor as u32));
+    for meter in pipeline.meters_from(first) {
+        if is_full(reply) {
+            return Ok(Some(u64::from(meter.id.0)));
+        }
+        if wanted.is_some_and(|id| id != meter.id) {
+            break;
+        }
+        let flows = references.get(&meter.id).copied().unwrap_or(0);
+        if !tells_numbers {
+            let config = MeterConfig {
+                meter: meter.id,
+                flags: meter.flags,
+                bands: meter.bands.to_vec(),
+            };
+            reply.entry(|out| encode::meter_config(&config, out));
+        } else if let Some(stats) = pipeline.meter_numbers(meter.id, flows, now) {
+            reply.entry(|out| encode::meter_stats(&stats, out));
+        }
+    }
+    Ok(None)
 }

@@ -3,6 +3,7 @@
 use super::spread;
 use crate::openflow::action::GroupId;
 use crate::openflow::modify::{Bucket, GroupKind, GroupMod, Selection};
+use crate::openflow::tell::GroupDesc;
 use crate::time::Now;
 
 /// A group as it stands.
@@ -36,6 +37,16 @@ impl Group {
             created,
             packets: 0,
             bytes: 0,
+        }
+    }
+
+    /// What a description tells of it.
+    pub fn describe(&self) -> GroupDesc {
+        GroupDesc {
+            group: self.id,
+            kind: self.kind,
+            buckets: self.buckets.to_vec(),
+            selection: self.selection.clone(),
         }
     }
 

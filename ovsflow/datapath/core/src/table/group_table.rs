@@ -4,7 +4,7 @@
 //! that closes on itself is refused where the specification is followed, and accepted, to lose
 //! packets later, where Open vSwitch is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Compat;
 use super::group::{Group, has_watch};
@@ -12,6 +12,7 @@ use super::port_table::PortTable;
 use super::uses;
 use crate::error::OfResult;
 use crate::openflow::action::GroupId;
+use crate::openflow::encode;
 use crate::openflow::error::{
     BAD_OUT_GROUP, BUCKET_EXISTS, CHAINED_GROUP, GROUP_EXISTS, GROUP_LOOP, INVALID_GROUP,
     OUT_OF_BUCKETS, OUT_OF_GROUPS, UNKNOWN_BUCKET, UNKNOWN_GROUP,
@@ -23,8 +24,8 @@ use crate::time::Now;
 /// Most groups.
 pub const MAX_GROUPS: usize = 1 << 20;
 
-/// Most buckets of one group.
-pub const MAX_BUCKETS: usize = 4096;
+/// Most buckets of one group: group stats tell of all in one message.
+pub const MAX_BUCKETS: usize = 4000;
 
 /// OFPG_ALL.
 const ALL_GROUPS: GroupId = GroupId(0xffff_fffc);
@@ -67,6 +68,23 @@ impl GroupTable {
         self.groups.values()
     }
 
+    /// The groups from `first` on.
+    pub(super) fn iter_from(&self, first: GroupId) -> impl Iterator<Item = &Group> {
+        self.groups.range(first..).map(|(_, group)| group)
+    }
+
+    /// How many groups refer to each group.
+    pub(super) fn all_references(&self) -> HashMap<GroupId, u32> {
+        let mut references = HashMap::new();
+        for group in self.iter() {
+            let runs: BTreeSet<GroupId> = runs(group).collect();
+            for id in runs {
+                *references.entry(id).or_default() += 1;
+            }
+        }
+        references
+    }
+
     pub(super) fn contains(&self, id: GroupId) -> bool {
         self.groups.contains_key(&id)
     }
@@ -103,7 +121,7 @@ impl GroupTable {
             (GroupModCommand::RemoveBucket, Some(old)) => remove_buckets(old, request)?,
             (_, None) => return Err(UNKNOWN_GROUP),
         };
-        if group.buckets.len() > MAX_BUCKETS {
+        if group.buckets.len() > MAX_BUCKETS || !encode::group_fits(&group.describe()) {
             return Err(OUT_OF_BUCKETS);
         }
         if compat == Compat::Spec {
@@ -131,7 +149,7 @@ impl GroupTable {
 
     /// Whether the groups that `group` would run are there and none leads back to it.
     fn check_chain(&self, group: &Group) -> OfResult<()> {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         let mut waiting: Vec<GroupId> = runs(group).collect();
         while let Some(id) = waiting.pop() {
             if id == group.id {
@@ -186,12 +204,12 @@ impl GroupTable {
         referring.count() as u32
     }
 
-    /// Numbers of one group, that `rules` rules refer to.
-    pub(super) fn stats(&self, id: GroupId, rules: u32, now: Now) -> Option<GroupStats> {
+    /// Numbers of one group, that `references` rules and groups refer to.
+    pub(super) fn stats(&self, id: GroupId, references: u32, now: Now) -> Option<GroupStats> {
         let group = self.group(id)?;
         Some(GroupStats {
             group: id,
-            ref_count: rules + self.references(id),
+            ref_count: references,
             packets: group.packets,
             bytes: group.bytes,
             duration: now.since(group.created),

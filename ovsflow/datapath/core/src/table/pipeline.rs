@@ -4,7 +4,7 @@
 //! reference (the caller's lock) and never see half of a change.  What changes mean is in
 //! [`modify`](super::modify).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
@@ -279,10 +279,28 @@ impl Pipeline {
         self.groups.iter()
     }
 
+    /// The groups from `first` on, by number.
+    pub fn groups_from(&self, first: GroupId) -> impl Iterator<Item = &Group> {
+        self.groups.iter_from(first)
+    }
+
     /// Numbers of one group.
     pub fn group_stats(&self, id: GroupId, now: Now) -> Option<GroupStats> {
         let rules = self.rules.count_where(|i| uses::uses_group(i, id));
-        self.groups.stats(id, rules, now)
+        self.groups
+            .stats(id, rules + self.groups.references(id), now)
+    }
+
+    /// How many rules and groups refer to each group: one walk for the numbers of many.
+    pub fn group_references(&self) -> HashMap<GroupId, u32> {
+        let mut references = self.groups.all_references();
+        self.rules.count_each(uses::groups_of, &mut references);
+        references
+    }
+
+    /// Numbers of one group, that `references` rules and groups refer to.
+    pub fn group_numbers(&self, id: GroupId, references: u32, now: Now) -> Option<GroupStats> {
+        self.groups.stats(id, references, now)
     }
 
     /// Whether bucket number `bucket` of a group may be chosen: what it watches is live.
@@ -301,9 +319,26 @@ impl Pipeline {
         self.meters.values()
     }
 
+    /// The meters from `first` on, by number.
+    pub fn meters_from(&self, first: MeterId) -> impl Iterator<Item = &Arc<Meter>> {
+        self.meters.range(first..).map(|(_, meter)| meter)
+    }
+
+    /// How many rules refer to each meter.
+    pub fn meter_references(&self) -> HashMap<MeterId, u32> {
+        let mut references = HashMap::new();
+        self.rules.count_each(uses::meters_of, &mut references);
+        references
+    }
+
     /// Numbers of one meter.
     pub fn meter_stats(&self, id: MeterId, now: Now) -> Option<MeterStats> {
         let flows = self.rules.count_where(|i| uses::uses_meter(i, id));
+        self.meter_numbers(id, flows, now)
+    }
+
+    /// Numbers of one meter, that `flows` rules refer to.
+    pub fn meter_numbers(&self, id: MeterId, flows: u32, now: Now) -> Option<MeterStats> {
         Some(self.meters.get(&id)?.stats(flows, now))
     }
 

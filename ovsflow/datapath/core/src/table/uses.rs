@@ -1,5 +1,7 @@
 //! What an action list refers to: ports, groups and meters, nested lists included.
 
+use std::collections::BTreeSet;
+
 use crate::openflow::action::{Action, GroupId, Instructions, MeterId};
 use crate::packet::PortNo;
 
@@ -49,6 +51,26 @@ pub(super) fn meter_of(action: &Action) -> Option<MeterId> {
         Action::Meter(meter) => Some(*meter),
         _ => None,
     }
+}
+
+/// The groups that `instructions` run, each once.
+pub(super) fn groups_of(instructions: &Instructions) -> BTreeSet<GroupId> {
+    let mut found = BTreeSet::new();
+    any_of(instructions, &mut |action| {
+        found.extend(group_of(action));
+        false
+    });
+    found
+}
+
+/// The meters that `instructions` run, each once.
+pub(super) fn meters_of(instructions: &Instructions) -> BTreeSet<MeterId> {
+    let mut found = BTreeSet::from_iter(instructions.meter);
+    any_of(instructions, &mut |action| {
+        found.extend(meter_of(action));
+        false
+    });
+    found
 }
 
 /// Whether `instructions` run `group`.

@@ -28,7 +28,7 @@ pub enum Query {
         changes: bool,
     },
     TableDesc,
-    /// One group, or all (`None`).
+    /// One group, or all (`None`); on OpenFlow 1.0 Nicira's NXST_GROUP, and so for the next two.
     Group(Option<GroupId>),
     /// One group (OpenFlow 1.5), or all.
     GroupDesc(Option<GroupId>),
@@ -141,6 +141,9 @@ fn query_10(kind: u16, r: &mut Reader<'_>) -> OfResult<Query> {
             match subtype {
                 0 => Query::NiciraFlow(filter_nicira(r)?),
                 1 => Query::NiciraAggregate(filter_nicira(r)?),
+                7 => Query::Group(group(r.u32()?, r)?),
+                8 => Query::GroupDesc(group(r.u32()?, r)?),
+                9 => Query::GroupFeatures,
                 _ => return Err(error::BAD_EXP_TYPE),
             }
         }

@@ -112,15 +112,21 @@ fn selection(version: Version, selection: &Selection, out: &mut Vec<u8>) {
 }
 
 /// Appends the body of a group features reply.
-pub fn group_features(features: &GroupFeatures, out: &mut Vec<u8>) {
+pub fn group_features(version: Version, features: &GroupFeatures, out: &mut Vec<u8>) {
     const ALL_KINDS: u32 = 0xf;
     const WEIGHT_LIVENESS_CHAINING: u32 = 0x7;
+    /// Output to enqueue, all twelve.
+    const ACTIONS_OF10: u32 = 0xfff;
     put32(out, ALL_KINDS);
     put32(out, WEIGHT_LIVENESS_CHAINING);
     for _ in 0..4 {
         put32(out, features.max_groups);
     }
+    let actions = match version {
+        Version::Of10 => ACTIONS_OF10,
+        _ => super::table::ACTION_BITS,
+    };
     for _ in 0..4 {
-        put32(out, super::table::ACTION_BITS);
+        put32(out, actions);
     }
 }

@@ -5,6 +5,7 @@
 //! goto-table, set_queue and output for enqueue), or, if there are none, nothing.
 
 mod action;
+mod fits;
 mod flow;
 mod group;
 mod instruction;
@@ -19,6 +20,7 @@ mod table;
 mod tests;
 
 pub use action::actions;
+pub use fits::{flow_fits, group_fits};
 pub use flow::{aggregate, flow_description, flow_stats, nicira_flow};
 pub use group::{group_desc, group_features, group_stats};
 pub use instruction::instructions;

@@ -10,6 +10,9 @@ const MORE: u8 = 1;
 /// Largest message: what the length field can say, less than a page.
 const MAX_MESSAGE: usize = 0xffff;
 
+/// Largest entry: what fits behind the longest header, Nicira's on OpenFlow 1.0.
+pub(super) const MAX_ENTRY: usize = MAX_MESSAGE - 24;
+
 /// A reply under construction, as one or more whole messages.
 #[derive(Debug)]
 pub struct Multipart {
@@ -47,7 +50,7 @@ impl Multipart {
         this
     }
 
-    /// Adds one entry, at most 65,511 bytes long, that `write` appends.
+    /// Adds one entry, at most [`MAX_ENTRY`] bytes long, that `write` appends.
     pub fn entry(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let at = self.out.len();
         write(&mut self.out);

@@ -8,7 +8,8 @@ mod expire;
 mod modify;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
 use super::active::ActiveMask;
 use super::changes::ChangeLog;
@@ -295,7 +296,20 @@ impl Rules {
             && group.is_none_or(|group| uses::uses_group(instructions, group))
     }
 
-    /// Number of rules whose instructions `condition` picks.
+    /// Adds to `counts`, for all that `used` finds in instructions, the number of their rules.
+    pub(super) fn count_each<T: Eq + Hash>(
+        &self,
+        used: impl Fn(&Instructions) -> BTreeSet<T>,
+        counts: &mut HashMap<T, u32>,
+    ) {
+        for (_, template) in self.templates.iter() {
+            for each in used(&template.instructions) {
+                *counts.entry(each).or_default() += template.rules;
+            }
+        }
+    }
+
+    /// How many rules have instructions that `condition` picks.
     pub(super) fn count_where(&self, condition: impl Fn(&Instructions) -> bool) -> u32 {
         let templates = self.templates.iter().map(|(_, template)| template);
         templates
