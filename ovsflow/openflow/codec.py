@@ -19,6 +19,7 @@ from ovsflow.openflow.constants import (
     SPOKEN,
     ErrorType,
     MessageType,
+    Version,
     message_type,
 )
 from ovsflow.openflow.failure import ErrorMessage
@@ -199,9 +200,12 @@ def _extensions(version: int) -> dict[tuple[int, int], Callable[[bytes], Body]]:
         (NICIRA, 30): PacketIn.decode_nicira2,
         (NICIRA, 10): handshake.RoleRequest.decode_nicira,
         (NICIRA, 11): handshake.RoleReply.decode_nicira,
-        (ONF, 2300): lambda data: bundle.BundleControl.decode_body(data, version),
-        (ONF, 2301): lambda data: bundle.BundleAdd.decode_body(data, version),
     }
+    if version == Version.OF13:
+        # What later versions have messages for.
+        readers[ONF, 1911] = lambda data: notices.RoleStatus.decode_body(data, version)
+        readers[ONF, 2300] = lambda data: bundle.BundleControl.decode_body(data, version)
+        readers[ONF, 2301] = lambda data: bundle.BundleAdd.decode_body(data, version)
     for made in _NICIRA_CLASSES:
         readers[NICIRA, made.SUBTYPE] = _reader(made, version)
     return readers

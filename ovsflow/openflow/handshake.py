@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from ovsflow.errors import DecodeError
@@ -43,7 +43,7 @@ ASYNC_13 = struct.Struct("!6I")
 _ASYNC_13_KINDS = (1, 0, 3, 2, 5, 4)
 _BAD_CONFIG_FLAGS = (int(ErrorType.SWITCH_CONFIG_FAILED), 0)
 _BAD_ROLE = (int(ErrorType.ROLE_REQUEST_FAILED), 2)
-_BAD_PROPERTY_TYPE = (int(ErrorType.BAD_PROPERTY), 0)
+_ASYNC_UNSUPPORTED = (int(ErrorType.ASYNC_CONFIG_FAILED), 1)
 _BAD_PROPERTY_LEN = (int(ErrorType.BAD_PROPERTY), 1)
 _ASYNC_EXPERIMENTER = (0xFFFE, 0xFFFF)
 _LAST_ASYNC = AsyncProperty.CONT_STATUS_PRIMARY
@@ -265,22 +265,24 @@ class BarrierReply(Empty):
 
 @dataclass(frozen=True, slots=True)
 class RoleRequest(Body):
-    """ROLE_REQUEST (1.0: NXT_ROLE_REQUEST, which has no generation id).
+    """ROLE_REQUEST, or NXT_ROLE_REQUEST, which has no generation id (on 1.0 the only one).
 
     Attributes:
         role: A `Role`, or an unknown number.
         generation_id: 64 bits; 0 where the version has none.
         short_id: OpenFlow 1.5's short id of the controller.
+        nicira: Whether it is Nicira's message in a version that has its own.
     """
 
     KIND: ClassVar[MessageType] = MessageType.ROLE_REQUEST
     role: int = Role.NOCHANGE
     generation_id: int = 0
     short_id: int = 0
+    nicira: bool = field(default=False, compare=False)
 
     def wire_form(self, version: int) -> tuple[int, bytes]:
-        """Before OpenFlow 1.2 it is Nicira's message."""
-        if version != Version.OF10:
+        """Before OpenFlow 1.2 it can only be Nicira's message."""
+        if version != Version.OF10 and not self.nicira:
             return super(RoleRequest, self).wire_form(version)
         return int(MessageType.EXPERIMENTER), _nicira_role(_NICIRA_ROLE_REQUEST, self.role)
 
@@ -296,7 +298,7 @@ class RoleRequest(Body):
     @classmethod
     def decode_nicira(cls, data: bytes) -> Self:
         """Reads what follows the subtype of Nicira's message."""
-        return cls(_read_nicira_role(data))
+        return cls(_read_nicira_role(data), nicira=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,10 +309,11 @@ class RoleReply(Body):
     role: int = Role.EQUAL
     generation_id: int = 0
     short_id: int = 0
+    nicira: bool = field(default=False, compare=False)
 
     def wire_form(self, version: int) -> tuple[int, bytes]:
-        """Before OpenFlow 1.2 it is Nicira's message."""
-        if version != Version.OF10:
+        """Before OpenFlow 1.2 it can only be Nicira's message."""
+        if version != Version.OF10 and not self.nicira:
             return super(RoleReply, self).wire_form(version)
         return int(MessageType.EXPERIMENTER), _nicira_role(_NICIRA_ROLE_REPLY, self.role)
 
@@ -326,7 +329,7 @@ class RoleReply(Body):
     @classmethod
     def decode_nicira(cls, data: bytes) -> Self:
         """Reads what follows the subtype of Nicira's message."""
-        return cls(_read_nicira_role(data))
+        return cls(_read_nicira_role(data), nicira=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,7 +474,7 @@ def decode_masks(data: bytes, *, request: bool = True) -> tuple[AsyncMask, ...]:
     """Reads OpenFlow 1.4's properties; a reply may have some that are not known.
 
     Raises:
-        DecodeError: OFPET_BAD_PROPERTY: an unknown property, or one of the wrong length.
+        DecodeError: An unknown property, or one of the wrong length.
     """
     found = []
     for item in decode_properties(data, "asynchronous configuration"):
@@ -480,7 +483,7 @@ def decode_masks(data: bytes, *, request: bool = True) -> tuple[AsyncMask, ...]:
             found.append(AsyncMask(item.kind, data=item.data))
             continue
         if not known:
-            raise fault(_BAD_PROPERTY_TYPE, f"unknown asynchronous property {item.kind}")
+            raise fault(_ASYNC_UNSUPPORTED, f"unknown asynchronous property {item.kind}")
         if len(item.data) != 4:
             raise fault(_BAD_PROPERTY_LEN, f"asynchronous property of {len(item.data)} bytes")
         found.append(AsyncMask(item.kind, int.from_bytes(item.data, "big")))

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from ovsflow.openflow.constants import HEADER_BYTES, NICIRA, MessageType, Version
+from ovsflow.openflow.constants import HEADER_BYTES, NICIRA, ONF, MessageType, Version
 from ovsflow.openflow.match import Match
 from ovsflow.openflow.match10 import MATCH as MATCH10
 from ovsflow.openflow.match10 import decode_match10, encode_match10
@@ -37,9 +37,10 @@ _REMOVED10 = struct.Struct("!QHBxIIH2xQQ")
 _REMOVED13 = struct.Struct("!QHBBIIHHQQ")
 _REMOVED15 = struct.Struct("!BBHHHQ")
 _REMOVED_NICIRA = struct.Struct("!QHBBIIHHQQ")
-_NICIRA_HEAD = struct.Struct("!II")
+_EXPERIMENTER_HEAD = struct.Struct("!II")
 _NICIRA_FLOW_REMOVED = 14
 _ROLE = struct.Struct("!IB3xQ")
+_ONF_ROLE_STATUS = 1911
 _TABLE = struct.Struct("!HBxI")
 _EVICTION, _VACANCY = 2, 3
 _CONTROLLER = struct.Struct("!HHIBB6x")
@@ -98,7 +99,7 @@ class FlowRemoved(Body):
             self.packet_count,
             self.byte_count,
         )
-        head = _NICIRA_HEAD.pack(NICIRA, _NICIRA_FLOW_REMOVED)
+        head = _EXPERIMENTER_HEAD.pack(NICIRA, _NICIRA_FLOW_REMOVED)
         return int(MessageType.EXPERIMENTER), head + data + tlvs + padding(len(tlvs))
 
     def encode_body(self, version: int) -> bytes:
@@ -218,13 +219,23 @@ class PortStatus(Body):
 
 @dataclass(frozen=True, slots=True)
 class RoleStatus(Body):
-    """ROLE_STATUS: the session's new role, a `RoleReason`, and the generation id."""
+    """ROLE_STATUS: the session's new role, a `RoleReason`, and the generation id.
+
+    OpenFlow 1.3 has it as ONF's extension 191.
+    """
 
     KIND: ClassVar[MessageType] = MessageType.ROLE_STATUS
     role: int
     reason: int
     generation_id: int
     properties: tuple[Property, ...] = ()
+
+    def wire_form(self, version: int) -> tuple[int, bytes]:
+        """Before OpenFlow 1.4 it is ONF's extension."""
+        if version != Version.OF13:
+            return super(RoleStatus, self).wire_form(version)
+        head = pack(_EXPERIMENTER_HEAD, "role status", ONF, _ONF_ROLE_STATUS)
+        return int(MessageType.EXPERIMENTER), head + self.encode_body(version)
 
     def encode_body(self, version: int) -> bytes:
         """Role, reason, generation id and properties."""

@@ -194,7 +194,7 @@ class Bridge:
         for session in [self.sessions[number] for number in numbers if number in self.sessions]:
             if not session.hears(subject, event.reason):
                 continue
-            form = "standard"
+            form = "nxt_packet_in" if session.removed_in_nxm else "standard"
             if subject is Subject.PACKET_IN:
                 if session.congested:
                     self.suppressed += 1

@@ -33,6 +33,7 @@ MSG_UNSUPPORTED: Final = 10
 _TOO_MANY: Final = 12
 MSG_FAILED: Final = 13
 _TIMEOUT: Final = 14
+SCHED_NOT_SUPPORTED: Final = 16
 
 
 def bundle_error(code: int, message: str) -> DecodeError:
@@ -66,10 +67,19 @@ class Bundles:
 
     def __init__(self) -> None:
         self._open: dict[int, Bundle] = {}
+        self._given_up: set[int] = set()
 
     def __bool__(self) -> bool:
         """Whether any is open."""
         return bool(self._open)
+
+    def expire(self, now_ns: int) -> None:
+        """Gives up what nothing was added to for too long; to be called before all the others."""
+        for number, bundle in tuple(self._open.items()):
+            if now_ns - bundle.used_ns > IDLE_NS:
+                del self._open[number]
+                if len(self._given_up) < MAX_BUNDLES:
+                    self._given_up.add(number)
 
     def open(self, number: int, flags: int, now_ns: int) -> None:
         """Begins a bundle.
@@ -77,7 +87,7 @@ class Bundles:
         Raises:
             DecodeError: BUNDLE_EXIST (the old one is gone too), OUT_OF_BUNDLES or BAD_FLAGS.
         """
-        self._expire(now_ns)
+        self._given_up.discard(number)
         if self._open.pop(number, None) is not None:
             raise bundle_error(_EXIST, f"bundle {number} is open")
         if flags & ~_KNOWN_FLAGS:
@@ -107,7 +117,7 @@ class Bundles:
         Raises:
             DecodeError: Closed, other flags, or a limit is reached.
         """
-        if number not in self._open:
+        if number not in self._open and number not in self._given_up:
             self.open(number, flags, now_ns)
         bundle = self._find(number, flags)
         if bundle.closed:
@@ -152,22 +162,24 @@ class Bundles:
     def discard(self, number: int) -> None:
         """Forgets a bundle."""
         if self._open.pop(number, None) is None:
-            raise bundle_error(_BAD_ID, f"bundle {number} does not exist")
+            raise self._missing(number)
 
     def clear(self) -> None:
         """Forgets all."""
         self._open.clear()
+        self._given_up.clear()
 
     def _find(self, number: int, flags: int) -> Bundle:
         bundle = self._open.get(number)
         if bundle is None:
-            raise bundle_error(_BAD_ID, f"bundle {number} does not exist")
+            raise self._missing(number)
         if bundle.flags != flags:
             del self._open[number]
             raise bundle_error(_BAD_FLAGS, f"bundle {number} has other flags")
         return bundle
 
-    def _expire(self, now_ns: int) -> None:
-        for number, bundle in tuple(self._open.items()):
-            if now_ns - bundle.used_ns > IDLE_NS:
-                del self._open[number]
+    def _missing(self, number: int) -> DecodeError:
+        if number in self._given_up:
+            self._given_up.remove(number)
+            return bundle_error(_TIMEOUT, f"bundle {number} was given up")
+        return bundle_error(_BAD_ID, f"bundle {number} does not exist")

@@ -1,5 +1,6 @@
 """How the switch describes itself and its ports to controllers."""
 
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -17,6 +18,9 @@ from ovsflow.openflow.port import PortDesc
 from ovsflow.switch.door import Port
 
 TABLES: Final = 254
+
+#: OFPPC_* that only OpenFlow 1.0 has.
+_ONLY_OF10: Final = PortConfig.NO_STP | PortConfig.NO_RECV_STP | PortConfig.NO_FLOOD
 
 #: OFPAT_* of OpenFlow 1.0 that FEATURES_REPLY lists: output to enqueue, all twelve.
 ACTIONS_OF10: Final = 0xFFF
@@ -56,6 +60,13 @@ def capabilities(wire_version: int) -> int:
     return common
 
 
+def told_to(port: PortDesc, wire_version: int) -> PortDesc:
+    """A port without what a version has no bits for."""
+    if wire_version == Version.OF10:
+        return port
+    return replace(port, config=port.config & ~_ONLY_OF10)
+
+
 def port_desc(port: Port) -> PortDesc:
     """A port as PORT_STATUS, PORT_DESC and FEATURES_REPLY tell it."""
     current = 0
@@ -63,13 +74,15 @@ def port_desc(port: Port) -> PortDesc:
         known = _SPEEDS.get(port.speed)
         current = PortFeature.OTHER if known is None else known | PortFeature.COPPER
     state = port.state & (PortState.LINK_DOWN | PortState.BLOCKED)
-    down = state & PortState.LINK_DOWN or port.config & PortConfig.PORT_DOWN
+    if port.config & PortConfig.PORT_DOWN:
+        # What is turned off has no link, also where there is no device to say so.
+        state |= PortState.LINK_DOWN
     return PortDesc(
         number=port.number,
         hw_addr=port.hw_addr,
         name=port.name[:15],
         config=port.config,
-        state=int(state) if down else int(state | PortState.LIVE),
+        state=int(state if state & PortState.LINK_DOWN else state | PortState.LIVE),
         current=current,
         current_speed=port.speed,
     )

@@ -22,6 +22,7 @@ from ovsflow.openflow.constants import (
     BundleControlType,
     ErrorType,
     MessageType,
+    PortConfig,
     PortReason,
     Role,
     RoleReason,
@@ -66,6 +67,7 @@ from ovsflow.switch.bundles import (
     MSG_BAD_XID,
     MSG_FAILED,
     MSG_UNSUPPORTED,
+    SCHED_NOT_SUPPORTED,
     bundle_error,
 )
 from ovsflow.switch.door import Port
@@ -87,10 +89,17 @@ _NO_SHORT_ID: Final = 0xFFFF
 #: Header, experimenter and its type.
 _EXPERIMENTER_BYTES: Final = 16
 
+#: The OFPPC_* bits that there are.
+_PORT_CONFIG: Final = sum(PortConfig)
 _FRAGMENT_MASK: Final = 0b11
+#: OFPBF_TIME of OpenFlow 1.5: a commit at a time that a property names.
+_AT_A_TIME: Final = 1 << 2
 _INVALID_TTL: Final = 1 << 2
 #: OFPC_FRAG_* and the datapath's word; reassembly (2) is not offered, the mode stays as it is.
 _FRAGMENTS: Final = {0: "normal", 1: "drop", 3: "nx-match"}
+#: NXFF_*: how flows are told to OpenFlow 1.0.
+_FORMAT_OF10: Final = 0
+_FORMAT_NXM: Final = 2
 _PACKET_IN_FORMATS: Final = ("standard", "nxt_packet_in", "nxt_packet_in2")
 
 #: What only a switch says.
@@ -111,6 +120,12 @@ _FROM_SWITCHES: Final = frozenset(
         MessageType.REQUESTFORWARD,
         MessageType.CONTROLLER_STATUS,
     }
+)
+#: What a secondary may not send, besides table changes.
+_WRITING: Final = (
+    MessageType.PORT_MOD,
+    MessageType.BUNDLE_CONTROL,
+    MessageType.BUNDLE_ADD_MESSAGE,
 )
 #: NXT_FLOW_MOD, NXT_RESUME and NXT_GROUP_MOD: experimenter and type.
 _WRAPPED: Final = tuple(struct.pack("!II", NICIRA, subtype) for subtype in (13, 28, 31))
@@ -147,6 +162,9 @@ def handle(session: "Session", data: bytes) -> None:
     if data[1] == MessageType.EXPERIMENTER and data[8:16] in _WRAPPED:
         _wrapped_change(session, data)
         return
+    if message_type(session.version, data[1]) in _WRITING:
+        # Before anything in it is looked at.
+        session.require_write()
     received = codec.decode(data)
     body = received.body
     handler = _HANDLERS.get(type(body))
@@ -216,13 +234,14 @@ def _barrier(session: "Session", body: Body, xid: int, data: bytes) -> None:
 def _role(session: "Session", body: Body, xid: int, data: bytes) -> None:
     assert isinstance(body, RoleRequest)
     roles = session.bridge.roles
-    generation = body.generation_id if session.version != Version.OF10 else None
+    generation = None if body.nicira else body.generation_id
     before = (session.role, session.short_id)
     lost = roles.request(session.number, body.role, generation)
     session.bridge.audience_changed()
-    if session.version >= Version.OF15 and body.short_id != _NO_SHORT_ID:
+    if session.version >= Version.OF15 and not body.nicira and body.short_id != _NO_SHORT_ID:
         session.short_id = body.short_id
-    session.send(RoleReply(session.role, roles.generation, body.short_id), xid)
+    reply = RoleReply(session.role, roles.generation, body.short_id, nicira=body.nicira)
+    session.send(reply, xid)
     session.bridge.roles_lost(lost, RoleReason.PRIMARY_REQUEST)
     if session.role != before[0]:
         controllers.tell(session, session.role, controllers.StatusReason.ROLE)
@@ -247,7 +266,8 @@ def _port_mod(session: "Session", body: Body, xid: int, data: bytes) -> None:
     assert isinstance(body, PortMod)
     session.require_write()
     port = _port_to_change(session, body)
-    config = port.config & ~body.mask | body.config & body.mask
+    mask = body.mask & _PORT_CONFIG
+    config = port.config & ~mask | body.config & mask
     if config != port.config:
         changed = session.bridge.set_port_config(body.port, config)
         session.bridge.port_changed(PortReason.MODIFY, changed)
@@ -290,11 +310,15 @@ def _bundle_control(session: "Session", body: Body, xid: int, data: bytes) -> No
     assert isinstance(body, BundleControl)
     session.require_write()
     number, bundles = body.bundle_id, session.bundles
+    bundles.expire(session.now_ns)
     if body.type == BundleControlType.OPEN_REQUEST:
         bundles.open(number, body.flags, session.now_ns)
     elif body.type == BundleControlType.CLOSE_REQUEST:
         bundles.close(number, body.flags)
     elif body.type == BundleControlType.COMMIT_REQUEST:
+        if session.version >= Version.OF15 and body.flags & _AT_A_TIME:
+            bundles.discard(number)
+            raise bundle_error(SCHED_NOT_SUPPORTED, "a bundle is committed when it is asked for")
         _commit(session, number, body.flags)
     elif body.type == BundleControlType.DISCARD_REQUEST:
         bundles.discard(number)
@@ -342,6 +366,7 @@ def _bundle_add(session: "Session", body: Body, xid: int, data: bytes) -> None:
             return
     else:
         codec.decode(message)
+    session.bundles.expire(session.now_ns)
     session.bundles.add(body.bundle_id, body.flags, message, session.now_ns, tables=tables)
 
 
@@ -357,8 +382,9 @@ def _packet_in_format(session: "Session", body: Body, xid: int, data: bytes) -> 
 
 def _flow_format(session: "Session", body: Body, xid: int, data: bytes) -> None:
     assert isinstance(body, SetFlowFormat)
-    if body.format not in (0, 2):
+    if body.format not in (_FORMAT_OF10, _FORMAT_NXM):
         raise DecodeError(f"flow format {body.format}", ErrorType.BAD_REQUEST, _EPERM)
+    session.removed_in_nxm = body.format == _FORMAT_NXM
 
 
 def _controller_id(session: "Session", body: Body, xid: int, data: bytes) -> None:

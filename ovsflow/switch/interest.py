@@ -58,8 +58,9 @@ _UNSUPPORTED: Final = 1
 def _defaults(version: int) -> dict[int, int]:
     """The masks of a new session, by `AsyncProperty`.
 
-    Every reason of every message for the primary and equal roles but INVALID_TTL; port status
-    and the loss of one's own role for the secondary role.
+    Every reason of every message for the primary and equal roles but INVALID_TTL and what others
+    request, which must be asked for; port status and the loss of one's own role for the secondary
+    role.
     """
     packet_in = _PACKET_IN if version >= Version.OF14 else _PACKET_IN_BEFORE_14
     masks = {
@@ -72,7 +73,6 @@ def _defaults(version: int) -> dict[int, int]:
         masks[AsyncProperty.ROLE_STATUS_SECONDARY] = 0b111
         masks[AsyncProperty.ROLE_STATUS_PRIMARY] = 0b111
         masks[AsyncProperty.TABLE_STATUS_PRIMARY] = 0b11000
-        masks[AsyncProperty.REQUESTFORWARD_PRIMARY] = 0b11
     if version >= Version.OF15:
         masks[AsyncProperty.CONT_STATUS_PRIMARY] = 0x3F
         masks[AsyncProperty.CONT_STATUS_SECONDARY] = 0x3F
@@ -108,6 +108,9 @@ class Interest:
         """
         if not self.awake:
             return False
+        if subject is Subject.ROLE_STATUS and self._version == Version.OF13:
+            # ONF's extension, which has no mask that could be set.
+            return True
         mask = self._masks.get(subject + (role is not Role.SECONDARY), 0)
         return bool(mask >> self._own_reason(subject, reason) & 1)
 
@@ -124,9 +127,15 @@ class Interest:
             if reason in (PacketInReason.EXPLICIT_MISS, PacketInReason.IMPLICIT_MISS):
                 return PacketInReason.NO_MATCH
             return PacketInReason.ACTION if reason > PacketInReason.INVALID_TTL else reason
-        if subject is Subject.FLOW_REMOVED and reason > 3:
-            return 2  # DELETE: METER_DELETE and EVICTION came with 1.4.
-        return reason
+        # What a version does not know is a deletion: GROUP_DELETE came with 1.1, the rest with 1.4.
+        newest = 2 if self._version == Version.OF10 else 3
+        return 2 if subject is Subject.FLOW_REMOVED and reason > newest else reason
+
+    def _reasons(self, kind: int) -> int:
+        """The reasons of an even `AsyncProperty` that can be asked for in this version."""
+        if kind == Subject.PACKET_IN and self._version < Version.OF14:
+            return 0b111
+        return _REASONS[kind]
 
     def masks(self) -> tuple[AsyncMask, ...]:
         """All masks, as GET_ASYNC_REPLY lists them."""
@@ -150,7 +159,7 @@ class Interest:
                 continue
             if self._version >= Version.OF14 and each.mask & ~_REASONS[each.kind & ~1]:
                 raise _failed(_INVALID, f"mask {each.mask:#x} for kind {each.kind}")
-            after[each.kind] = each.mask
+            after[each.kind] = each.mask & self._reasons(each.kind & ~1)
         self._masks = after
         self.awake = True
 

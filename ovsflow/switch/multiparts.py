@@ -13,6 +13,7 @@ from ovsflow.openflow.constants import (
     NICIRA,
     ONF,
     QUEUE_ALL,
+    BundleFlag,
     ErrorType,
     MonitorEvent,
     MonitorFlag,
@@ -40,10 +41,15 @@ from ovsflow.openflow.port_stats import (
     QueueStatsReply,
     QueueStatsRequest,
 )
-from ovsflow.openflow.switch_stats import ControllerStatusReply, ControllerStatusRequest
+from ovsflow.openflow.switch_stats import (
+    BundleFeaturesReply,
+    BundleFeaturesRequest,
+    ControllerStatusReply,
+    ControllerStatusRequest,
+)
 from ovsflow.openflow.wire import Body
 from ovsflow.switch.controllers import statuses
-from ovsflow.switch.features import port_desc, software_version
+from ovsflow.switch.features import port_desc, software_version, told_to
 from ovsflow.switch.forwarding import messages_of
 from ovsflow.switch.monitors import flow_update, watches
 
@@ -52,6 +58,12 @@ if TYPE_CHECKING:
 
 _BAD_LEN: Final = (ErrorType.BAD_REQUEST, 6)
 _BAD_MULTIPART: Final = (ErrorType.BAD_REQUEST, 2)
+_BAD_REQUEST_FLAGS: Final = (ErrorType.BAD_REQUEST, 2)
+_BAD_PROPERTY: Final = (ErrorType.BAD_PROPERTY, 0)
+#: OFPBMF_TIMESTAMP and OFPBMF_TIME_SET_SCHED ask for times, of which there are none to tell.
+_BUNDLE_FEATURE_FLAGS: Final = 0b11
+#: OFPTMPBF_TIME_CAPABILITY and the experimenters'.
+_BUNDLE_FEATURE_PROPERTIES: Final = (1, 0xFFFF)
 _QUEUE_BAD_PORT: Final = (ErrorType.QUEUE_OP_FAILED, 0)
 _QUEUE_BAD_QUEUE: Final = (ErrorType.QUEUE_OP_FAILED, 1)
 
@@ -82,7 +94,6 @@ _FROM_TABLES: Final = frozenset(
         MultipartType.TABLE_FEATURES,
         MultipartType.TABLE_DESC,
         MultipartType.FLOW_STATS,
-        MultipartType.BUNDLE_FEATURES,
         MultipartType.EXPERIMENTER,
     }
 )
@@ -192,11 +203,21 @@ def _desc(session: "Session", body: Body, xid: int) -> None:
     session.send(reply, xid)
 
 
+def _bundle_features(session: "Session", body: Body, xid: int) -> None:
+    assert isinstance(body, BundleFeaturesRequest)
+    if body.flags & ~_BUNDLE_FEATURE_FLAGS:
+        raise DecodeError(f"bundle feature flags {body.flags:#x}", *_BAD_REQUEST_FLAGS)
+    for item in body.properties:
+        if item.kind not in _BUNDLE_FEATURE_PROPERTIES:
+            raise DecodeError(f"bundle feature property {item.kind}", *_BAD_PROPERTY)
+    session.send(BundleFeaturesReply(BundleFlag.ATOMIC | BundleFlag.ORDERED), xid)
+
+
 def _port_desc(session: "Session", body: Body, xid: int) -> None:
     assert isinstance(body, PortDescRequest)
     wanted = body.port
     ports = [
-        port_desc(port)
+        told_to(port_desc(port), session.version)
         for port in session.bridge.datapath.ports()
         if wanted in (PortNumber.ANY, port.number)
     ]
@@ -269,4 +290,5 @@ _HANDLERS: Final[dict[type[Body], Callable[["Session", Body, int], None]]] = {
     QueueDescRequest: _queue_desc,
     FlowMonitorRequest: _monitor,
     ControllerStatusRequest: _controllers,
+    BundleFeaturesRequest: _bundle_features,
 }

@@ -41,7 +41,7 @@ from ovsflow.openflow.wire import Body
 from ovsflow.switch.bridge import Bridge
 from ovsflow.switch.bundles import Bundles
 from ovsflow.switch.controllers import StatusReason, tell
-from ovsflow.switch.features import type_numbers
+from ovsflow.switch.features import told_to, type_numbers
 from ovsflow.switch.forwarding import forward, messages_of
 from ovsflow.switch.handlers import BUNDLED, handle
 from ovsflow.switch.intake import BrokenStreamError, Intake, Piece
@@ -85,6 +85,7 @@ class Session:
         cause: Transaction id of the request that is being carried out, for monitors.
         miss_send_len: As SET_CONFIG said.
         packet_in_format: How packet-ins are to be encoded.
+        removed_in_nxm: Whether removed flows are told in Nicira's form (OpenFlow 1.0).
         controller_id: Which packet-ins are for this session (Nicira).
         short_id: What the controller calls itself (OpenFlow 1.5); 0xffff if it did not say.
         flow_mod_table_id: Whether FLOW_MODs of OpenFlow 1.0 name a table (Nicira).
@@ -122,6 +123,7 @@ class Session:
         self._left_out: LeftOut | None = None
         self.miss_send_len = 0 if service else 128
         self.packet_in_format = "standard"
+        self.removed_in_nxm = False
         self.controller_id = 0
         self.short_id = 0xFFFF
         self.flow_mod_table_id = False
@@ -286,11 +288,11 @@ class Session:
 
     def tell_port(self, reason: PortReason, port: PortDesc) -> None:
         """Sends PORT_STATUS."""
-        self.send(PortStatus(reason, port))
+        self.send(PortStatus(reason, told_to(port, self.version)))
 
     def tell_role(self, reason: RoleReason) -> None:
-        """Sends ROLE_STATUS, which came with OpenFlow 1.4."""
-        if self.version >= Version.OF14:
+        """Sends ROLE_STATUS, of which OpenFlow 1.0 knows nothing."""
+        if self.version >= Version.OF13:
             self.send(RoleStatus(self.role, reason, self.bridge.roles.generation))
 
     def tell_change(self, change: MonitorEvent, flow: FlowStats, reason: int, *, own: bool) -> None:
@@ -356,6 +358,7 @@ class Session:
         """Keeps a run of messages for an open bundle; false if they need a look one by one."""
         if self.role is Role.SECONDARY or self.bridge.snoopers:
             return False
+        self.bundles.expire(self.now_ns)
         if self._singly:
             self._singly -= 1
             return False

@@ -112,7 +112,10 @@ def test_bundles_that_nobody_adds_to_are_given_up(peer: Peer) -> None:
     peer.ask(BundleControl(1, OPEN, 1))
     peer.now_ns += bundles.IDLE_NS + 1
     peer.ask(BundleControl(2, OPEN, 1))
+    assert code_of(peer.ask(BundleControl(1, CLOSE, 1))) == 14
     assert code_of(peer.ask(BundleControl(1, CLOSE, 1))) == 2
+    peer.now_ns += bundles.IDLE_NS + 1
+    assert code_of(peer.ask(BundleAdd(2, 1, mod(peer)))) == 14
 
 
 def conversation(version: int, steps: list[tuple[str, int]]) -> list[bytes]:

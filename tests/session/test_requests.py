@@ -341,11 +341,11 @@ def test_barrier_comes_after_the_events_of_what_was_before() -> None:
 def test_group_changes_are_forwarded_to_those_who_can_hear_it() -> None:
     datapath = FakeDatapath()
     bridge = bridge_of(datapath)
-    author, newer, older = Peer(bridge, 4), Peer(bridge, 6), Peer(bridge, 4)
+    author, newer, older, unasked = (Peer(bridge, version) for version in (4, 6, 4, 5))
     good = codec.encode(GroupMod(group_id=1), 4, 21)
     bad = codec.encode(GroupMod(group_id=2), 4, 22)
     datapath.errors = raw(4, 1, struct.pack("!HH", 6, 0), 22)
-    newer.bodies()
+    newer.ask(SetAsync((AsyncMask(11, 3),)))
     author.give(good + bad + raw(4, MOD, bytes(48), 23))
     (forwarded,) = newer.bodies()
     assert isinstance(forwarded, RequestForward)
@@ -353,7 +353,8 @@ def test_group_changes_are_forwarded_to_those_who_can_hear_it() -> None:
     assert (inner.version, inner.xid) == (6, 21)
     assert isinstance(inner.body, GroupMod)
     assert inner.body.group_id == 1
-    assert older.take() == []
+    # Neither the author nor who did not ask for it hears of it.
+    assert (older.take(), unasked.take()) == ([], [])
     assert [message[1] for message in author.take()] == [1]
 
 

@@ -36,7 +36,7 @@ pub fn packet_in(
     match format {
         PacketInFormat::Standard if version == Version::Of10 => standard_10(told, out),
         PacketInFormat::Standard => standard_13(version, told, out),
-        PacketInFormat::Nicira => body_nicira(told, out),
+        PacketInFormat::Nicira => body_nicira(version, told, out),
         PacketInFormat::Nicira2 => body_nicira2(version, told, out),
     }
     if format != PacketInFormat::Nicira2 {
@@ -76,12 +76,12 @@ fn standard_13(version: Version, told: &PacketIn<'_>, out: &mut Vec<u8>) {
     put_zeros(out, 2);
 }
 
-fn body_nicira(told: &PacketIn<'_>, out: &mut Vec<u8>) {
+fn body_nicira(version: Version, told: &PacketIn<'_>, out: &mut Vec<u8>) {
     put32(out, NICIRA);
     put32(out, NXT_PACKET_IN);
     put32(out, NO_BUFFER);
     put16(out, total_len(told));
-    out.extend_from_slice(&[reason(Version::Of10, told), told.table.0]);
+    out.extend_from_slice(&[reason(version, told), told.table.0]);
     put64(out, told.cookie);
     let match_len_at = out.len();
     put16(out, 0);

@@ -63,7 +63,8 @@ pub fn table_features(version: Version, features: &TableFeatures, out: &mut Vec<
     put_name(out, &features.name, 32);
     put64(out, u64::MAX);
     put64(out, u64::MAX);
-    let capabilities = if version == Version::Of13 { 3 } else { 4 };
+    // OFPTC_EVICTION and OFPTC_VACANCY_EVENTS; before OpenFlow 1.4 the bits have no meaning left.
+    let capabilities = if version >= Version::Of14 { 0xc } else { 0 };
     put32(out, capabilities);
     put32(out, features.max_entries);
     properties(version, features, out);
