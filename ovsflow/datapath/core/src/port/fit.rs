@@ -6,7 +6,7 @@ use std::io;
 
 use super::{BATCH_SIZE, Batch, PortCounters};
 use crate::error::DropReason;
-use crate::packet::gso::Segmenter;
+use crate::packet::gso::{Segmenter, complete_checksum};
 use crate::packet::{Gso, GsoKind, Packet, Pool};
 
 const VLAN_TPIDS: [u16; 2] = [0x8100, 0x88a8];
@@ -50,9 +50,27 @@ pub(super) fn refusal(error: &io::Error) -> DropReason {
 
 /// Replaces each super-frame that the kernel cannot cut by its segments, in place.
 pub(super) fn cut_odd_shapes(packets: &mut Batch, pool: &mut Pool, counters: &mut PortCounters) {
+    cut_all(packets, kernel_can_cut, pool, counters);
+}
+
+/// Makes all packets finished frames: cuts every super-frame, fills in every checksum.
+pub(super) fn finish_all(packets: &mut Batch, pool: &mut Pool, counters: &mut PortCounters) {
+    cut_all(packets, |_, _| false, pool, counters);
+    packets
+        .iter_mut()
+        .for_each(|packet| complete_checksum(packet));
+}
+
+/// Replaces each super-frame by its segments unless it `may_stay`.
+fn cut_all(
+    packets: &mut Batch,
+    may_stay: impl Fn(&Packet, Gso) -> bool,
+    pool: &mut Pool,
+    counters: &mut PortCounters,
+) {
     let odd = |packet: &Packet| {
         let gso = packet.offload.gso;
-        gso.is_some_and(|gso| !kernel_can_cut(packet, gso))
+        gso.is_some_and(|gso| !may_stay(packet, gso))
     };
     if !packets.iter().any(|packet| odd(packet)) {
         return;

@@ -18,6 +18,7 @@ mod lab;
 mod memory;
 mod open;
 mod options;
+mod partial;
 mod patch;
 mod pcap;
 mod queue;

@@ -1,22 +1,25 @@
 //! An existing network device, through a packet socket.
 //!
 //! Frames come and go with a virtio-net header, so that the device's host may leave checksums
-//! and segmentation to be done and a super-frame stays one packet.  The device is made
+//! and segmentation to be done and a super-frame stays one packet; where a kernel has no such header,
+//! what was left to do is guessed, and everything is done before a frame goes out.  The device is made
 //! promiscuous, our own output is not read back, and the host's network stack does not see what
 //! arrives, as if the device were a port of a bridge.  All of it ends with the port.
 //!
 //! A VLAN tag that the kernel took off arrives beside the frame and is put back.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::bundle::Bundles;
-use super::fit::{cut, cut_odd_shapes, lose, refusal};
+use super::fit::{cut, cut_odd_shapes, finish_all, lose, refusal};
 use super::open::{
     OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory, shared_by,
 };
+use super::partial::left_open;
 use super::shorten::{Room, shorten};
 use super::sys::{
     Control, Device, Inbox, Incoming, IngressBlock, LinkAddress, Outgoing, Socket, VNET_HEADER,
@@ -48,7 +51,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let host = request.options.flag("host")?.unwrap_or(false);
     request.options.finish()?;
     let device = Device::find(request.name)?;
-    let sockets = packet_sockets(&device, request.receivers)?;
+    let Sockets { sockets, abilities } = packet_sockets(&device, request.receivers)?;
     let block = match host {
         true => None,
         // An older kernel has no such hook: then the host sees the frames, as it does with any
@@ -56,12 +59,13 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         false => IngressBlock::new(device.index).ok(),
     };
     let mut facts = facts(&device, host || block.is_some())?;
-    facts.backend += &shared_by(sockets.len());
+    facts.backend = format!("{abilities}{}{}", facts.backend, shared_by(sockets.len()));
     let block = block.map(Arc::new);
     let receiver = |socket: &Arc<Socket>| PacketReceiver {
         number: request.number,
         socket: socket.clone(),
-        inbox: Inbox::new(true),
+        inbox: Inbox::new(abilities.vnet),
+        abilities,
         _block: block.clone(),
     };
     let receivers = sockets.iter().map(receiver);
@@ -70,6 +74,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         sender: Box::new(PacketSenders {
             sockets,
             made: AtomicUsize::new(0),
+            vnet: abilities.vnet,
             mtu: facts.mtu as usize,
         }),
         facts,
@@ -77,12 +82,36 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     })
 }
 
+/// What the kernel's packet sockets can do.
+#[derive(Clone, Copy)]
+struct Abilities {
+    /// A virtio-net header before each frame.
+    vnet: bool,
+    /// What the socket sends is kept from it.
+    deaf_to_itself: bool,
+}
+
+impl fmt::Display for Abilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.vnet {
+            true => "packet socket, vnet header",
+            false => "packet socket, offloads done here",
+        })
+    }
+}
+
+/// The sockets of a device.
+struct Sockets {
+    sockets: Vec<Arc<Socket>>,
+    abilities: Abilities,
+}
+
 /// As many sockets as shall receive, between which the kernel divides flows; one where it cannot.
-fn packet_sockets(device: &Device, count: usize) -> io::Result<Vec<Arc<Socket>>> {
+fn packet_sockets(device: &Device, count: usize) -> io::Result<Sockets> {
     let shared = || {
         let sockets = (0..count).map(|_| packet_socket(device, true));
         let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
-        share_frames(&sockets)?;
+        share_frames(sockets.iter().map(|(socket, _)| socket))?;
         Ok::<_, io::Error>(sockets)
     };
     let sockets = match count {
@@ -93,31 +122,42 @@ fn packet_sockets(device: &Device, count: usize) -> io::Result<Vec<Arc<Socket>>>
         Some(sockets) => sockets,
         None => vec![packet_socket(device, false)?],
     };
-    Ok(sockets.into_iter().map(Arc::new).collect())
+    // All were made in the same way.
+    let all = |has: fn(&Abilities) -> bool| sockets.iter().all(|(_, abilities)| has(abilities));
+    Ok(Sockets {
+        abilities: Abilities {
+            vnet: all(|a| a.vnet),
+            deaf_to_itself: all(|a| a.deaf_to_itself),
+        },
+        sockets: sockets.into_iter().map(|(one, _)| Arc::new(one)).collect(),
+    })
 }
 
 /// Has the kernel hand each frame to one of these sockets, by a hash that is the same for both
 /// directions of a flow.  They must refuse all frames, and accept them from now on.
-fn share_frames(sockets: &[Socket]) -> io::Result<()> {
+fn share_frames<'a>(sockets: impl Iterator<Item = &'a Socket> + Clone) -> io::Result<()> {
     let mut group = FANOUT_NEW_BY_HASH;
-    for socket in sockets {
+    for socket in sockets.clone() {
         socket.set(libc::SOL_PACKET, libc::PACKET_FANOUT, group)?;
         // What there is to join has a number now.
         group = socket.option(libc::SOL_PACKET, libc::PACKET_FANOUT)?;
     }
-    sockets.iter().try_for_each(Socket::accept)
+    sockets.into_iter().try_for_each(Socket::accept)
 }
 
 /// A socket of the device; `refuses` all frames to begin with if asked.
-fn packet_socket(device: &Device, refuses: bool) -> io::Result<Socket> {
+fn packet_socket(device: &Device, refuses: bool) -> io::Result<(Socket, Abilities)> {
     // Protocol 0: nothing arrives before everything is set.
     let socket = Socket::new(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
     if refuses {
         socket.refuse()?;
     }
-    socket.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)?;
+    let has = |option| socket.set(libc::SOL_PACKET, option, 1).is_ok();
+    let abilities = Abilities {
+        vnet: has(libc::PACKET_VNET_HDR),
+        deaf_to_itself: has(PACKET_IGNORE_OUTGOING),
+    };
     socket.set(libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
-    socket.set(libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)?;
     socket.grow_buffers(SOCKET_BUFFER);
     socket.bind(LinkAddress::all_protocols(device.index).as_bytes())?;
     // struct packet_mreq: device, type, no address.
@@ -125,7 +165,7 @@ fn packet_socket(device: &Device, refuses: bool) -> io::Result<Socket> {
     membership[..4].copy_from_slice(&device.index.to_ne_bytes());
     membership[4..6].copy_from_slice(&(libc::PACKET_MR_PROMISC as u16).to_ne_bytes());
     socket.set_bytes(libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)?;
-    Ok(socket)
+    Ok((socket, abilities))
 }
 
 fn facts(device: &Device, host_as_asked: bool) -> io::Result<PortFacts> {
@@ -142,7 +182,7 @@ fn facts(device: &Device, host_as_asked: bool) -> io::Result<PortFacts> {
         mtu: device.mtu()?,
         state,
         speed: device.speed(),
-        backend: format!("packet socket, vnet header{note}"),
+        backend: note.to_owned(),
         tunnel: None,
     })
 }
@@ -151,6 +191,7 @@ struct PacketReceiver {
     number: PortNo,
     socket: Arc<Socket>,
     inbox: Inbox,
+    abilities: Abilities,
     _block: Option<Arc<IngressBlock>>,
 }
 
@@ -166,9 +207,12 @@ impl Receiver for PacketReceiver {
         batch: &mut Batch,
         counters: &mut PortCounters,
     ) -> io::Result<bool> {
-        let number = self.number;
+        let (number, abilities) = (self.number, self.abilities);
         let received = self.inbox.receive(&self.socket, pool, |incoming, pool| {
-            let mut packet = match finish(incoming) {
+            if !abilities.deaf_to_itself && incoming.from.is_outgoing() {
+                return pool.give(incoming.packet);
+            }
+            let mut packet = match finish(incoming, abilities.vnet) {
                 Ok(packet) => packet,
                 Err(packet) => {
                     counters.rx_errors += 1;
@@ -201,14 +245,15 @@ impl Receiver for PacketReceiver {
 }
 
 /// Reads what came beside a frame; gives the packet back as an error when it is of no use.
-fn finish(incoming: Incoming<'_>) -> Result<Box<Packet>, Box<Packet>> {
+fn finish(incoming: Incoming<'_>, vnet: bool) -> Result<Box<Packet>, Box<Packet>> {
     let mut packet = incoming.packet;
-    let Some(offload) = virtio::decode(incoming.vnet) else {
+    let offload = match vnet {
+        true => virtio::decode(incoming.vnet),
+        false => Some(left_open(&packet, None)),
+    };
+    let Some(offload) = offload.filter(|_| !incoming.cut) else {
         return Err(packet);
     };
-    if incoming.cut {
-        return Err(packet);
-    }
     packet.offload = offload;
     complete_crc(&mut packet);
     if let Some((tpid, tci)) = stripped_tag(incoming.control)
@@ -276,6 +321,7 @@ struct PacketSenders {
     sockets: Vec<Arc<Socket>>,
     /// Senders made so far: they take turns in what they send through.
     made: AtomicUsize,
+    vnet: bool,
     mtu: usize,
 }
 
@@ -285,6 +331,7 @@ impl SenderFactory for PacketSenders {
         Ok(Box::new(PacketSender {
             socket: self.sockets[turn].clone(),
             mtu: self.mtu,
+            vnet: self.vnet,
             bundles: Bundles::default(),
         }))
     }
@@ -294,6 +341,8 @@ struct PacketSender {
     socket: Arc<Socket>,
     /// Longest IP datagram when the port was opened, in bytes.
     mtu: usize,
+    /// Whether each frame has a virtio-net header.
+    vnet: bool,
     bundles: Bundles,
 }
 
@@ -351,9 +400,10 @@ impl PacketSender {
         for ((slices, packet), header) in slices.iter_mut().zip(packets).zip(&headers) {
             *slices = [IoSlice::new(header), IoSlice::new(packet.bytes())];
         }
+        let skip = usize::from(!self.vnet);
         let mut messages = [Outgoing::default(); BATCH_SIZE];
         for (message, slices) in messages.iter_mut().zip(&slices) {
-            message.slices = slices;
+            message.slices = &slices[skip..];
         }
         send_messages(&self.socket, &messages[..count])
     }
@@ -371,9 +421,13 @@ impl Sender for PacketSender {
             // What cannot be made shorter is left to the kernel to refuse.
             shorten(packet, Room::Datagram(self.mtu));
         }
-        cut_odd_shapes(packets, pool, counters);
         let mut bundles = std::mem::take(&mut self.bundles);
-        bundles.make(packets, pool);
+        if self.vnet {
+            cut_odd_shapes(packets, pool, counters);
+            bundles.make(packets, pool);
+        } else {
+            finish_all(packets, pool, counters);
+        }
         self.send_all(packets, &mut bundles, pool, counters);
         self.bundles = bundles;
         packets.drain(..).for_each(|packet| pool.give(packet));

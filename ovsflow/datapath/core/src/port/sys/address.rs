@@ -52,6 +52,13 @@ impl Address {
         }
     }
 
+    /// Whether a packet socket says of a frame that it went out: a `sockaddr_ll` has one byte of
+    /// kind behind family, protocol, device and hardware type.
+    pub(in crate::port) fn is_outgoing(&self) -> bool {
+        let family = i32::from(u16::from_ne_bytes([self.bytes[0], self.bytes[1]]));
+        family == libc::AF_PACKET && self.bytes[10] == libc::PACKET_OUTGOING
+    }
+
     /// The port number.
     pub(in crate::port) fn port(&self) -> u16 {
         u16::from_be_bytes([self.bytes[2], self.bytes[3]])

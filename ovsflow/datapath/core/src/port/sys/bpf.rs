@@ -4,6 +4,9 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+#[cfg(test)]
+use super::Absent;
+
 /// bpf(2) commands and types; the installed headers may be older than the kernel.
 const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_LINK_CREATE: libc::c_long = 28;
@@ -49,6 +52,8 @@ struct CreateLink {
 
 /// Loads a program; it lives as long as somebody holds it.
 pub(super) fn load(kind: ProgramKind, instructions: &[u64]) -> io::Result<OwnedFd> {
+    #[cfg(test)]
+    super::absent::check(|what| what == Absent::Programs)?;
     let license = c"Apache-2.0";
     let load = LoadProgram {
         program_type: kind as u32,

@@ -6,6 +6,8 @@
 
 #![allow(unsafe_code, reason = "system calls; each block says why it is sound")]
 
+#[cfg(test)]
+mod absent;
 mod address;
 mod bpf;
 mod clock;
@@ -18,6 +20,8 @@ mod socket;
 mod steer;
 mod tun;
 
+#[cfg(test)]
+pub(super) use absent::{Absent, without};
 pub(super) use address::{Address, LinkAddress};
 pub(crate) use clock::monotonic_now;
 pub(super) use control::{Control, int_value};

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+#[cfg(test)]
+use super::Absent;
 use super::{Address, check};
 
 /// SO_MEMINFO: its numbers, and which of them counts drops; the installed headers may be older.
@@ -87,6 +89,8 @@ impl Socket {
 
     /// Sets an option whose value is a structure.
     pub(in crate::port) fn set_bytes(&self, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        super::absent::check(|what| what == Absent::Option(level, name))?;
         // SAFETY: pointer and length are those of one live slice, which the call only reads.
         let result = unsafe {
             libc::setsockopt(

@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
+#[cfg(test)]
+use super::Absent;
 use super::check;
 use super::device::{IFREQ, NAME, device_name};
 use super::steer::steering_program;
@@ -171,6 +173,8 @@ fn dropped(devices: &str, name: &str) -> Option<u64> {
 
 /// Tells a TAP device what its host may leave to us.
 pub(in crate::port) fn set_tap_offload(file: &File, offload: u32) -> io::Result<()> {
+    #[cfg(test)]
+    super::absent::check(|what| matches!(what, Absent::Offloads(bits) if bits & offload != 0))?;
     let offload = libc::c_ulong::from(offload);
     // SAFETY: the call takes a number, no pointer.
     check(unsafe { libc::ioctl(file.as_raw_fd(), TUNSETOFFLOAD as _, offload) }).map(|_| ())

@@ -1,12 +1,16 @@
 //! Packet sockets on veth pairs in namespaces of their own.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::mpsc;
+
+use super::PACKET_IGNORE_OUTGOING;
 use crate::error::DropReason;
 use crate::packet::{Checksum, Packet};
 use crate::port::lab::{
-    Bridge, Host, STREAM, in_namespace, ip, is_stream, open_with, pool, send, serve, settle,
-    stream_to, wait_and_receive,
+    Bridge, Host, STREAM, in_namespace, ip, is_stream, open_shared, open_with, pool, send, serve,
+    settle, stream_to, wait_and_receive,
 };
+use crate::port::sys::{Absent, without};
 use crate::port::{Batch, PortCounters};
 use crate::time::Now;
 
@@ -124,7 +128,44 @@ fn test_facts_tell_address_mtu_and_link() {
 
 #[test]
 fn test_tcp_with_every_offload_on_crosses_two_ports_intact() {
-    in_namespace(|| {
+    let near = tcp_crosses(&[], "packet socket, vnet header");
+    assert!(
+        near.rx_packets < (STREAM / 1448) as u64,
+        "super-frames stay whole: {} packets",
+        near.rx_packets
+    );
+}
+
+#[test]
+fn test_tcp_crosses_whatever_the_kernel_lacks() {
+    const HEADER: Absent = Absent::Option(libc::SOL_PACKET, libc::PACKET_VNET_HDR);
+    const SILENCE: Absent = Absent::Option(libc::SOL_PACKET, PACKET_IGNORE_OUTGOING);
+    const GROUPS: Absent = Absent::Option(libc::SOL_PACKET, libc::PACKET_FANOUT);
+    tcp_crosses(&[HEADER], "packet socket, offloads done here");
+    tcp_crosses(&[SILENCE], "packet socket, vnet header");
+    tcp_crosses(&[HEADER, SILENCE], "packet socket, offloads done here");
+    tcp_crosses(
+        &[Absent::Programs],
+        "packet socket, vnet header, host stack sees frames too",
+    );
+    in_namespace(move || {
+        veth_pair();
+        let open = || open_shared("system", 1, "d0", "", 2).unwrap();
+        assert_eq!(
+            open().facts.backend,
+            "packet socket, vnet header, 2 receivers"
+        );
+        let alone = without(&[GROUPS], open);
+        assert_eq!(alone.facts.backend, "packet socket, vnet header");
+        assert_eq!(alone.receivers.len(), 1);
+    });
+}
+
+/// Sends a stream between two hosts, on a kernel that lacks something, through ports that say what
+/// they use; what the first one counted.
+fn tcp_crosses(absent: &'static [Absent], told: &'static str) -> PortCounters {
+    let (tell, counted) = mpsc::channel();
+    in_namespace(move || {
         let server = Host::new(|| {
             ip("address add 10.9.0.2/24 dev e1");
             ip("link set e1 up");
@@ -135,20 +176,15 @@ fn test_tcp_with_every_offload_on_crosses_two_ports_intact() {
             ip("link set e0 up");
             stream_to("10.9.0.2:9000");
         });
-        ip(&format!(
-            "link add d0 type veth peer name e0 netns {}",
-            client.id
-        ));
-        ip(&format!(
-            "link add d1 type veth peer name e1 netns {}",
-            server.id
-        ));
-        ip("link set d0 up");
-        ip("link set d1 up");
-        let ports = [
-            open_with("system", 1, "d0", "").unwrap(),
-            open_with("system", 2, "d1", "").unwrap(),
-        ];
+        for (index, id) in [client.id, server.id].into_iter().enumerate() {
+            ip(&format!(
+                "link add d{index} type veth peer name e{index} netns {id}"
+            ));
+            ip(&format!("link set d{index} up"));
+        }
+        let open = |number, name| without(absent, || open_with("system", number, name, ""));
+        let ports = [open(1, "d0").unwrap(), open(2, "d1").unwrap()];
+        assert_eq!(ports[0].facts.backend, told);
         let bridge = Bridge::start(ports, |_, _| ());
         server.start();
         client.start();
@@ -156,10 +192,7 @@ fn test_tcp_with_every_offload_on_crosses_two_ports_intact() {
         let got = server.join();
         let [near, _] = bridge.stop();
         assert!(is_stream(&got), "{} bytes", got.len());
-        assert!(
-            near.rx_packets < (STREAM / 1448) as u64,
-            "super-frames stay whole: {} packets",
-            near.rx_packets
-        );
+        tell.send(near).unwrap();
     });
+    counted.recv().unwrap()
 }

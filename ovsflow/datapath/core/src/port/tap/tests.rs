@@ -4,8 +4,11 @@
 use crate::error::DropReason;
 use crate::packet::{LARGE_FRAME, Packet, Pool};
 use crate::port::PortCounters;
-use crate::port::lab::{in_namespace, ip, open_with, refused, settle, wait_and_receive};
-use crate::port::sys::Device;
+use crate::port::lab::{
+    Bridge, Host, in_namespace, ip, is_stream, open_shared, open_with, refused, serve, settle,
+    stream_to, wait_and_receive,
+};
+use crate::port::sys::{Absent, Device, tun_offload, without};
 use crate::time::Now;
 
 #[test]
@@ -55,5 +58,63 @@ fn test_internal_is_a_tap_and_options_are_refused() {
         assert!(port.facts.backend.starts_with("tap, checksum"));
         assert!(refused(open_with("tap", 1, "t1", "mtu=9000")).contains("\"mtu\""));
         assert!(open_with("tap", 1, "a-name-that-is-far-too-long", "").is_err());
+    });
+}
+
+#[test]
+fn test_tcp_crosses_whatever_the_device_cannot_leave_to_us() {
+    let cases = [
+        (0, "tap, checksum, TCP and UDP segmentation"),
+        (tun_offload::USO4, "tap, checksum and TCP segmentation"),
+        (tun_offload::TSO4, "tap, checksum"),
+        (tun_offload::CSUM, "tap, no offload"),
+    ];
+    for (absent, told) in cases {
+        in_namespace(move || {
+            let server = Host::new(|| {
+                ip("address add 10.9.0.2/24 dev t1");
+                ip("link set t1 up");
+                serve("10.9.0.2:9000")
+            });
+            let client = Host::new(|| {
+                ip("address add 10.9.0.1/24 dev t0");
+                ip("link set t0 up");
+                stream_to("10.9.0.2:9000");
+            });
+            let open = |number, name| {
+                let port = without(&[Absent::Offloads(absent)], || {
+                    open_with("tap", number, name, "")
+                });
+                port.unwrap()
+            };
+            let ports = [open(1, "t0"), open(2, "t1")];
+            assert_eq!(ports[0].facts.backend, told);
+            ip(&format!("link set t0 netns {}", client.id));
+            ip(&format!("link set t1 netns {}", server.id));
+            // A device goes with its namespace, and that with the last who holds it.
+            let held = [client.id, server.id]
+                .map(|id| std::fs::File::open(format!("/proc/self/task/{id}/ns/net")).unwrap());
+            let bridge = Bridge::start(ports, |_, _| ());
+            server.start();
+            client.start();
+            client.join();
+            let got = server.join();
+            bridge.stop();
+            drop(held);
+            assert!(is_stream(&got), "{told}: {} bytes", got.len());
+        });
+    }
+}
+
+#[test]
+fn test_a_kernel_without_programs_gives_a_tap_one_queue() {
+    in_namespace(|| {
+        let open = || open_shared("tap", 1, "t0", "", 2).unwrap();
+        let shared = open();
+        assert!(shared.facts.backend.ends_with(", 2 receivers"));
+        drop(shared);
+        let alone = without(&[Absent::Programs], open);
+        assert!(!alone.facts.backend.contains("receivers"));
+        assert_eq!(alone.receivers.len(), 1);
     });
 }

@@ -55,6 +55,8 @@ pub(super) struct Endpoint {
 pub(super) struct Lane {
     /// One for each address family.
     pub(super) sockets: Vec<Socket>,
+    /// Whether the kernel hands over trains of datagrams as one.
+    pub(super) takes_trains: bool,
     pub(super) reception: Mutex<Reception>,
 }
 
@@ -229,8 +231,11 @@ impl Lane {
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
             Err(error) => return Err(error),
         }
+        // Where a kernel has no such thing, trains come as single datagrams.
+        let trains = |socket: &Socket| socket.set(libc::IPPROTO_UDP, UDP_GRO, 1).is_ok();
         Ok(Self {
             reception: Mutex::new(Reception::new(sockets.len())),
+            takes_trains: sockets.iter().all(trains),
             sockets,
         })
     }
@@ -274,8 +279,6 @@ fn receive_any(socket: &Socket, shared: bool) -> io::Result<()> {
     if shared {
         socket.set(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
     }
-    // Where a kernel has no UDP_GRO, trains come as single datagrams.
-    let _ = socket.set(libc::IPPROTO_UDP, UDP_GRO, 1);
     socket.grow_buffers(SOCKET_BUFFER);
     Ok(())
 }

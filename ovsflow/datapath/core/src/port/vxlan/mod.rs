@@ -35,7 +35,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::endpoint::Endpoint;
+use self::endpoint::{Endpoint, Lane};
 use self::receive::TunnelReceiver;
 use self::send::TunnelSenders;
 use self::sockets::{PORTS, SendSockets};
@@ -81,20 +81,13 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let membership = Endpoint::join(request.number, &config, request.receivers)?;
     let membership = Arc::new(membership);
     let lanes = membership.endpoint.lanes.len();
-    let families = match sockets.v6 {
-        Some(_) => "IPv4 and IPv6",
-        None => "IPv4",
-    };
     let facts = PortFacts {
         state: STATE_LIVE,
-        backend: format!(
-            "udp sockets, {families}, port {}, {PORTS} source ports{}{}",
-            config.dst_port,
-            match uplink {
-                Some(_) => ", super-frames through a tap uplink",
-                None => ", super-frames by UDP segmentation",
-            },
-            shared_by(lanes)
+        backend: describe(
+            &config,
+            &sockets,
+            uplink.as_ref(),
+            &membership.endpoint.lanes,
         ),
         tunnel: Some(TunnelConfig::clone(&config)),
         ..PortFacts::default()
@@ -111,4 +104,31 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         facts,
         memory: None,
     })
+}
+
+/// How datagrams come and go, in words for people.
+fn describe(
+    config: &TunnelConfig,
+    sockets: &SendSockets,
+    uplink: Option<&Uplink>,
+    lanes: &[Lane],
+) -> String {
+    let families = match sockets.v6 {
+        Some(_) => "IPv4 and IPv6",
+        None => "IPv4",
+    };
+    let way = match (uplink, sockets.kernel_cuts) {
+        (Some(_), _) => "through a tap uplink",
+        (None, true) => "by UDP segmentation",
+        (None, false) => "cut here",
+    };
+    let trains = match lanes.iter().all(|lane| lane.takes_trains) {
+        true => "",
+        false => ", received datagram by datagram",
+    };
+    let port = config.dst_port;
+    let shared = shared_by(lanes.len());
+    format!(
+        "udp sockets, {families}, port {port}, {PORTS} source ports, super-frames {way}{trains}{shared}"
+    )
 }

@@ -21,24 +21,16 @@ use std::sync::Arc;
 use super::endpoint::{Inlet, Lane, Member, Membership, Ports, UDP_GRO, lock};
 use crate::error::DropReason;
 use crate::packet::gso::merge_train;
-use crate::packet::layers::{L3, L4, Layers};
+use crate::packet::layers::{L4, Layers};
 use crate::packet::vxlan::{self, HEADER_LEN, Header};
-use crate::packet::{
-    Checksum, Gso, GsoKind, Offload, Packet, Pool, Tunnel, TunnelAddress, gso, tcp, transport, udp,
-};
+use crate::packet::{Packet, Pool, Tunnel, TunnelAddress, gso};
+use crate::port::partial::left_open;
 use crate::port::sys::{Address, Control, Inbox, Incoming, Socket, int_value};
 use crate::port::{BATCH_SIZE, Batch, PortCounters, Receiver};
 use crate::time::Now;
 
-/// A TCP datagram longer than this with its checksum left open can only be a super-frame.
-const PLAIN_DATAGRAM: usize = 1500;
-
 /// Datagrams of a train that are worth putting together again.
 const LONG_DATAGRAM: usize = 700;
-
-/// IP datagram that the segments of a super-frame of unknown segment size are cut to: what an
-/// underlay of 1500 bytes leaves over to a VXLAN over IPv6.
-const ASSUMED_DATAGRAM: usize = 1430;
 
 /// A receiving half of a tunnel port: its place at one lane.
 pub(super) struct TunnelReceiver {
@@ -230,7 +222,7 @@ impl Arrivals<'_> {
             Err(reason) => return self.lose(packet, reason, pool),
         };
         packet.pull_front(HEADER_LEN);
-        packet.offload = open_offload(&packet, udp_segment);
+        packet.offload = left_open(&packet, udp_segment);
         self.admit(packet, &header, outer, pool);
     }
 
@@ -316,43 +308,4 @@ fn outer_header(from: &Address, control: &Control) -> Option<(Tunnel, Option<usi
 /// A peer's address; IPv4 in IPv6's clothes is IPv4.
 fn address(ip: IpAddr) -> TunnelAddress {
     ip.to_canonical().into()
-}
-
-/// What a sender that counted on a device left to do in an inner frame.
-fn open_offload(packet: &Packet, udp_segment: Option<u16>) -> Offload {
-    let mut offload = Offload::default();
-    let frame = packet.bytes();
-    let layers = Layers::parse_frame(frame);
-    if !transport::looks_partial(frame, &layers) {
-        return offload;
-    }
-    let is_tcp = layers.l4_kind == L4::Tcp;
-    let field = if is_tcp {
-        tcp::CHECKSUM_AT
-    } else {
-        udp::CHECKSUM_AT
-    };
-    offload.checksum = Some(Checksum {
-        start: layers.l4,
-        offset: field as u16,
-    });
-    let datagram = (layers.end as usize).saturating_sub(usize::from(layers.l3));
-    let gso = |kind, size| Gso {
-        kind,
-        size,
-        ecn: false,
-    };
-    if is_tcp && datagram > PLAIN_DATAGRAM {
-        let l4 = usize::from(layers.l4);
-        let headers = l4 - usize::from(layers.l3) + tcp::header_len(frame, l4).unwrap_or(60);
-        let size = ASSUMED_DATAGRAM.saturating_sub(headers).max(1) as u16;
-        let kind = match layers.l3_kind {
-            L3::Ipv4 => GsoKind::Tcp4,
-            _ => GsoKind::Tcp6,
-        };
-        offload.gso = Some(gso(kind, size));
-    } else if let (L4::Udp, Some(size)) = (layers.l4_kind, udp_segment) {
-        offload.gso = Some(gso(GsoKind::Udp, size));
-    }
-    offload
 }

@@ -59,7 +59,7 @@ impl SenderFactory for TunnelSenders {
             sockets: self.sockets.clone(),
             trains,
             paths: Paths::default(),
-            bundles: self.config.csum != Some(false),
+            bundles: self.sockets.kernel_cuts && self.config.csum != Some(false),
             plans: Vec::with_capacity(BATCH_SIZE),
             order: Vec::with_capacity(BATCH_SIZE),
         }))

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::plan::Plan;
+use super::train::UDP_SEGMENT;
 use crate::packet::{DEFAULT_TTL, TunnelConfig};
 use crate::port::registry::{Registry, network_namespace};
 use crate::port::sys::{Address, Socket};
@@ -42,6 +43,8 @@ pub(super) struct SendSockets {
     pub(super) v4: Family,
     /// `None` on a host without IPv6.
     pub(super) v6: Option<Family>,
+    /// Whether the kernel knows how to cut a train; a device may still refuse.
+    pub(super) kernel_cuts: bool,
 }
 
 /// The sockets of one address family.
@@ -66,7 +69,13 @@ impl SendSockets {
     fn open(config: &TunnelConfig) -> io::Result<Self> {
         let v4 = Family::open(libc::AF_INET, config.df, config.csum.unwrap_or(false))?;
         let v6 = Family::open(libc::AF_INET6, config.df, config.csum.unwrap_or(true)).ok();
-        Ok(Self { v4, v6 })
+        let knows = |socket: &Socket| socket.set(libc::IPPROTO_UDP, UDP_SEGMENT, 0).is_ok();
+        let kernel_cuts = v4.train.first().is_some_and(knows);
+        Ok(Self {
+            v4,
+            v6,
+            kernel_cuts,
+        })
     }
 }
 

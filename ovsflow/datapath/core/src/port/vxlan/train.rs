@@ -42,7 +42,7 @@ impl UdpTrains {
             config: config.clone(),
             sockets: sockets.clone(),
             headers: Vec::new(),
-            kernel_cuts: true,
+            kernel_cuts: sockets.kernel_cuts,
         }
     }
 

@@ -1,10 +1,15 @@
 //! Super-frames through tunnels: whole, cut, cut shorter.
 
-use super::{FAR, FAR_V6, NEAR, plain, super_frame, tcp_frame, to, tunnelled, two_ends};
+use super::{
+    FAR, FAR_V6, NEAR, plain, super_frame, tcp_frame, to, tunnelled, two_ends, two_ends_without,
+};
 use crate::error::DropReason;
 use crate::packet::layers::Layers;
 use crate::packet::{Packet, Tunnel, TunnelAddress};
 use crate::port::lab::{in_namespace, ip, open_with, pool, refused, send, wait_and_receive};
+use crate::port::sys::{Absent, tun_offload, without};
+use crate::port::vxlan::endpoint::UDP_GRO;
+use crate::port::vxlan::train::UDP_SEGMENT;
 use crate::port::{OpenPort, PortCounters};
 use crate::time::Now;
 
@@ -15,6 +20,40 @@ fn test_super_frames_arrive_as_the_same_segments() {
             super_frames_arrive(options);
         }
     });
+}
+
+/// Sends, and receives, trains of datagrams as one; tunnel super-frames through a TAP.
+const SEGMENT: Absent = Absent::Option(libc::IPPROTO_UDP, UDP_SEGMENT);
+const RECEIVE: Absent = Absent::Option(libc::IPPROTO_UDP, UDP_GRO);
+const UPLINK: Absent = Absent::Offloads(tun_offload::UDP_TUNNEL_GSO);
+
+#[test]
+fn test_super_frames_arrive_whatever_the_kernel_lacks() {
+    let cases: [(&'static [Absent], &'static str); 5] = [
+        (&[], "super-frames through a tap uplink"),
+        (&[UPLINK], "super-frames by UDP segmentation"),
+        (&[UPLINK, SEGMENT], "super-frames cut here"),
+        (&[RECEIVE], "received datagram by datagram"),
+        (
+            &[UPLINK, SEGMENT, RECEIVE],
+            "cut here, received datagram by datagram",
+        ),
+    ];
+    for (absent, told) in cases {
+        in_namespace(move || {
+            let (near, mut far) = two_ends_without(absent, "");
+            assert!(near.facts.backend.contains(told), "{}", near.facts.backend);
+            for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
+                payload_arrives(&near, &mut far, &super_frame(30_000, 1378), dst);
+            }
+            if absent.contains(&UPLINK) {
+                let refusal = without(absent, || {
+                    refused(open_with("vxlan", 3, "vx", "backend=tap,key=3"))
+                });
+                assert!(refusal.contains("os error"), "{refusal}");
+            }
+        });
+    }
 }
 
 fn super_frames_arrive(options: &'static str) {
@@ -215,9 +254,16 @@ fn udp_frame(number: u8, payload: usize) -> Packet {
 #[test]
 fn test_many_equal_datagrams_arrive_each_by_itself() {
     in_namespace(|| {
-        for (options, payload) in [("", 64), ("csum=false", 64), ("csum=true", 1300)] {
+        let cases: [(&'static str, usize, &'static [Absent]); 5] = [
+            ("", 64, &[]),
+            ("csum=false", 64, &[]),
+            ("csum=true", 1300, &[]),
+            ("", 64, &[SEGMENT]),
+            ("", 64, &[RECEIVE]),
+        ];
+        for (options, payload, absent) in cases {
             in_namespace(move || {
-                let (near, mut far) = two_ends(options);
+                let (near, mut far) = two_ends_without(absent, options);
                 let mut sender = near.sender.sender().unwrap();
                 for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
                     let frame = |number| tunnelled(&udp_frame(number, payload), to(dst));
