@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from tools.benchmarks.measure import Comparison
 from tools.benchmarks.report import Report, Spread, number, ratios, spread
@@ -22,8 +25,19 @@ from tools.benchmarks.targets import Target, targets_of
 COLOURS = {"goal": "#2a7f62", "gate": "#4c78a8", "missed": "#c8553d"}
 #: Longest bar for figures that are better when smaller.
 MOST = 10
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+LEGEND = {"frameon": False, "fontsize": 8, "handlelength": 1.2, "columnspacing": 1.2}
 PEER_COLOUR = "#8a8a8a"
 OURS_COLOUR = "#2a7f62"
+#: What the scenarios of a curve have in common.
+CURVES = {
+    "core-port": "rule on in_port",
+    "core-prefix": "rule on an nw_dst prefix",
+    "core-acl": "six-rule ACL",
+    "core-encap": "VXLAN encapsulation",
+    "core-decap": "VXLAN decapsulation",
+    "classbench": "like ClassBench, 100k flows",
+}
 
 
 @dataclass(frozen=True)
@@ -128,11 +142,11 @@ def _save(figure: Figure, path: Path) -> Path:
 
 
 def _draw_bars(found: Sequence[Bar]) -> Figure:
-    figure = Figure(figsize=(8.5, 1.0 + 0.28 * len(found)), layout="constrained")
+    figure = Figure(figsize=(8.5, 1.3 + 0.27 * len(found)), layout="constrained")
     axes = figure.subplots()
     places = range(len(found))
     middles = [bar.reached.middle for bar in found]
-    axes.barh(places, middles, height=0.62, color=[COLOURS[bar.verdict] for bar in found])
+    axes.barh(places, middles, height=0.66, color=[COLOURS[bar.verdict] for bar in found])
     for place, bar in zip(places, found, strict=True):
         axes.plot([bar.reached.low, bar.reached.high], [place, place], color="black", lw=1)
         axes.plot([bar.goal, bar.goal], [place - 0.4, place + 0.4], color="black", lw=2)
@@ -141,18 +155,34 @@ def _draw_bars(found: Sequence[Bar]) -> Figure:
     axes.axvline(1, color="black", lw=1, ls="--")
     axes.set_xscale("log")
     most = max(max(bar.reached.high, bar.goal) for bar in found)
-    axes.set_xlim(min(0.5, *middles) * 0.8, most * 2.5)
+    limits = min(0.5, *middles) * 0.8, most * 2
+    axes.set_xlim(*limits)
+    ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
     axes.set_yticks(list(places), [bar.label for bar in found])
-    axes.invert_yaxis()
-    axes.set_xlabel("times the gate (dashed); the thick mark is the goal; longer is better")
+    axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.set_xlabel("times the gate: longer is better")
+    axes.legend(handles=_bar_legend(), loc="lower left", bbox_to_anchor=(0, 1), ncols=5, **LEGEND)
     _plain(axes)
+    axes.grid(axis="x", color="#dddddd", lw=0.6)
     return figure
+
+
+def _bar_legend() -> list[Artist]:
+    names = {"goal": "goal reached", "gate": "gate reached", "missed": "gate missed"}
+    bars: list[Artist] = [
+        Patch(color=COLOURS[verdict], label=name) for verdict, name in names.items()
+    ]
+    gate = Line2D([], [], color="black", lw=1, ls="--", label="gate")
+    goal = Line2D([], [], color="black", lw=0, marker="|", ms=9, mew=2, label="goal")
+    return [*bars, gate, goal]
 
 
 def _draw_curves(lines: Sequence[Curve]) -> Figure:
     columns = min(3, len(lines))
     rows = -(-len(lines) // columns)
-    figure = Figure(figsize=(3.2 * columns, 2.6 * rows), layout="constrained")
+    figure = Figure(figsize=(2.9 * columns, 2.4 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, curve in zip(grid.flat, lines, strict=False):
         _draw_curve(axes, curve)
@@ -163,24 +193,30 @@ def _draw_curves(lines: Sequence[Curve]) -> Figure:
 
 def _draw_curve(axes: Axes, curve: Curve) -> None:
     flows = [point[0] for point in curve.points]
-    sides = (("ovsflow", OURS_COLOUR, 1), (curve.peer, PEER_COLOUR, 2))
-    for name, colour, column in sides:
-        values = [point[column] for point in curve.points]
-        assert all(isinstance(value, Spread) for value in values)
-        spreads = [value for value in values if isinstance(value, Spread)]
-        axes.plot(flows, [s.middle for s in spreads], "o-", color=colour, label=name, ms=4)
-        low, high = [s.low for s in spreads], [s.high for s in spreads]
+    for name, colour, column in (("ovsflow", OURS_COLOUR, 1), (curve.peer, PEER_COLOUR, 2)):
+        spreads = [one for point in curve.points if isinstance(one := point[column], Spread)]
+        axes.plot(flows, [one.middle for one in spreads], "o-", color=colour, label=name, ms=4)
+        low, high = [one.low for one in spreads], [one.high for one in spreads]
         axes.fill_between(flows, low, high, color=colour, alpha=0.2, lw=0)
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
-    what = "rules" if curve.name == "classbench" else "flows"
-    axes.set_title(curve.name, fontsize=9)
-    axes.set_xlabel(what)
+    axes.set_xticks(flows, [_thousands(number) for number in flows])
+    axes.minorticks_off()
+    axes.margins(x=0.08)
+    most = max(one.high for point in curve.points for one in point[1:])
+    axes.set_ylim(0, most * 1.3)
+    axes.set_title(CURVES.get(curve.name, curve.name), fontsize=9)
+    axes.set_xlabel("rules" if curve.name == "classbench" else "flows")
     axes.set_ylabel(curve.unit)
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(loc="upper right", ncols=2, **LEGEND)
     _plain(axes)
+    axes.grid(axis="y", color="#dddddd", lw=0.6)
+
+
+def _thousands(number: int) -> str:
+    return f"{number // 1000}k" if number >= 1000 else str(number)
 
 
 def _plain(axes: Axes) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    axes.set_axisbelow(True)
