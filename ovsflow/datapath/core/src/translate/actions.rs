@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Observer;
-use super::emit::{IPV4, IPV6};
+use super::emit::IPV6;
 use super::fields::port_in_field;
 use super::freeze::{Hidden, Step};
 use super::hash;
@@ -402,9 +402,11 @@ impl<O: Observer> Walk<'_, O> {
 
     /// The hash of some of the packet's fields, all of which have then decided something.
     fn hash(&mut self, fields: u16, basis: u16) -> u32 {
-        let mask = hash::fields(fields, self.flow.value(slot::ETH_TYPE) as u16 == IPV4);
-        self.provenance
-            .consult_slot(slot::ETH_TYPE, slot::ETH_TYPE.ones());
+        let kind = [slot::ETH_TYPE, slot::IP_PROTO].map(|place| {
+            self.provenance.consult_slot(place, place.ones());
+            self.flow.value(place)
+        });
+        let mask = hash::fields(fields, kind[0] as u16, kind[1] as u8);
         self.provenance.consult(&mask);
         hash::hash(fields, &(&self.flow & &mask), basis)
     }

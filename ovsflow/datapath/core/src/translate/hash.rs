@@ -3,42 +3,58 @@
 //! The functions here decide which link or member a flow gets; they need to spread well and to
 //! stay the same between runs, and need not agree with another switch's.
 
-use crate::flow::{FlowKey, FlowMask, slot};
+use super::emit::{IPV4, IPV6};
+use crate::flow::{FlowKey, FlowMask, Slot, slot};
 use crate::openflow::modify::Selection;
 
 /// The label in a label stack entry, and the service in a PBB I-TAG.
 const MPLS_LABEL: u128 = 0xffff_f000;
 const PBB_SERVICE: u128 = 0x00ff_ffff;
 
-/// Fields of NX_HASH_FIELDS_*: the bits that the hash may read.
-pub(super) fn fields(code: u16, ipv4: bool) -> FlowMask {
+/// A tag's VLAN, without its priority.
+const VLAN_VID: u128 = 0x0fff;
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const SCTP: u8 = 132;
+
+/// The bits that NX_HASH_FIELDS_* read of a packet of this EtherType and IP protocol.
+///
+/// Ports are those of a conversation that answers to the port it came from: UDP's only where they
+/// are asked for, and ICMP has none.
+pub(super) fn fields(code: u16, ethertype: u16, proto: u8) -> FlowMask {
     let mut mask = FlowMask::default();
-    let mut add = |places: &[crate::flow::Slot]| {
+    let mut add = |places: &[Slot]| {
         for &place in places {
             mask.set(place, place.ones());
         }
     };
-    let addresses: &[_] = if ipv4 {
-        &[slot::IPV4_SRC, slot::IPV4_DST]
-    } else {
-        &[slot::IPV6_SRC, slot::IPV6_DST]
+    let addresses: &[_] = match ethertype {
+        IPV4 => &[slot::IPV4_SRC, slot::IPV4_DST],
+        IPV6 => &[slot::IPV6_SRC, slot::IPV6_DST],
+        _ => &[],
     };
+    let is_ip = !addresses.is_empty();
+    let has_ports = is_ip && (matches!(proto, TCP | SCTP) || code == 3 && proto == UDP);
     match code {
         0 => add(&[slot::ETH_SRC]),
-        4 => add(&[slot::IPV4_SRC]),
-        5 => add(&[slot::IPV4_DST]),
+        4 => add(&addresses[..addresses.len().min(1)]),
+        5 => add(&addresses[addresses.len().min(1)..]),
         6 => add(addresses),
-        2 | 3 => {
-            add(addresses);
-            add(&[slot::IP_PROTO, slot::TP_SRC, slot::TP_DST]);
-        }
-        // Symmetric L4 reads all that tells a conversation from another.
         _ => {
-            add(&[slot::ETH_SRC, slot::ETH_DST, slot::ETH_TYPE]);
-            add(&[slot::VLAN_TCI, slot::IP_PROTO]);
             add(addresses);
-            add(&[slot::TP_SRC, slot::TP_DST]);
+            if is_ip {
+                add(&[slot::IP_PROTO]);
+            }
+            if has_ports {
+                add(&[slot::TP_SRC, slot::TP_DST]);
+            }
         }
+    }
+    if code == 1 {
+        add(&[slot::ETH_SRC, slot::ETH_DST, slot::ETH_TYPE]);
+        mask.set(slot::VLAN_TCI, VLAN_VID);
+        mask.set(slot::VLAN_TCI2, VLAN_VID);
     }
     mask
 }
@@ -54,9 +70,9 @@ pub(super) fn select_fields(selection: &Selection) -> FlowMask {
     if selection.method == "hash" && !chosen.is_zero() {
         return chosen;
     }
-    let mut all = &fields(1, true) | &fields(1, false);
-    for address in [slot::ARP_SHA, slot::ARP_THA] {
-        all.set(address, address.ones());
+    let mut all = FlowMask::default();
+    for place in CONVERSATION {
+        all.set(place, place.ones());
     }
     for entry in [slot::MPLS_LSE0, slot::MPLS_LSE1, slot::MPLS_LSE2] {
         all.set(entry, MPLS_LABEL);
@@ -64,6 +80,23 @@ pub(super) fn select_fields(selection: &Selection) -> FlowMask {
     all.set(slot::PBB_ITAG, PBB_SERVICE);
     all
 }
+
+/// Whole fields of a select group's hash.
+const CONVERSATION: [Slot; 13] = [
+    slot::ETH_SRC,
+    slot::ETH_DST,
+    slot::ETH_TYPE,
+    slot::VLAN_TCI,
+    slot::IP_PROTO,
+    slot::IPV4_SRC,
+    slot::IPV4_DST,
+    slot::IPV6_SRC,
+    slot::IPV6_DST,
+    slot::TP_SRC,
+    slot::TP_DST,
+    slot::ARP_SHA,
+    slot::ARP_THA,
+];
 
 /// The hash of `key`, which has no bits outside [`fields`]; both directions of a conversation get the same.
 pub(super) fn hash(code: u16, key: &FlowKey, basis: u16) -> u32 {
@@ -97,7 +130,7 @@ pub(super) fn pick_link(algorithm: u16, hash: u32, links: u32, argument: u32) ->
         2 => highest_random_weight(hash, 0..links, |_| true).unwrap_or(0),
         // Iterative hash: the first hit below the number of links, in a range of `argument`.
         3 => {
-            let range = argument.max(links).max(1).next_power_of_two();
+            let range = argument.max(links).max(1);
             let mut hash = hash;
             for _ in 0..1024 {
                 if hash % range < links {
