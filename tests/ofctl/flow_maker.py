@@ -48,7 +48,7 @@ class FlowMaker:
         self.random = random.Random(seed)
         self.version = version
         self.kind = ""
-        self.tagged = False
+        self.tagged = self.tagged_twice = False
 
     def flow(self) -> str:
         """A line for add-flow."""
@@ -221,7 +221,7 @@ class FlowMaker:
                 (False, (f"vlan_vid={self.below(0x2000):#x}/{self.below(0x2000):#x}",)),
             )
         )
-        self.tagged = tagged
+        self.tagged, self.tagged_twice = tagged, False
         return [*words, *forms]
 
     def layer3(self) -> list[str]:
@@ -331,9 +331,9 @@ class FlowMaker:
             self.vlan,
         )
         if depth < 2 and self.chance(0.04):
-            before = self.tagged
+            before = self.tagged, self.tagged_twice
             inner = [self.action(depth + 1) for _ in range(self.below(3) + 1)]
-            self.tagged = before
+            self.tagged, self.tagged_twice = before
             return f"clone({','.join(inner)})"
         return self.pick(makers)()
 
@@ -441,10 +441,14 @@ class FlowMaker:
         choices = [f"mod_vlan_pcp:{self.below(8)}", f"mod_vlan_vid:{self.below(0x1000)}"]
         if self.tagged:
             choices += ["strip_vlan", "pop_vlan"]
-        elif self.version >= Version.OF13:
+        if not self.tagged_twice and self.version >= Version.OF13:
             choices.append("push_vlan:0x8100")
         word = self.random.choice(choices)
-        self.tagged = word not in ("strip_vlan", "pop_vlan")
+        if word in ("strip_vlan", "pop_vlan"):
+            self.tagged, self.tagged_twice = self.tagged_twice, False
+        else:
+            self.tagged_twice |= self.tagged and word.startswith("push")
+            self.tagged = True
         return word
 
     def control(self) -> str:

@@ -87,6 +87,7 @@ class _Packet:
         self.eth_type = keys.eth_type()
         self.protocol = keys.value("nw_proto")
         self.tagged = bool(keys.value("vlan_tci") & VLAN_CFI)
+        self.tagged_twice = False
         self.fragment = keys.value("ip_frag")
         self.icmp_type = keys.value("tp_src")
         self.ethernet = keys.value("packet_type") == 0
@@ -121,6 +122,8 @@ def invalid(place: Piece, code: str = "OFPBAC_MATCH_INCONSISTENT") -> Exception:
 
 def _check(packet: _Packet, actions: Iterable[Action], place: Piece) -> None:
     for action in actions:
+        if isinstance(action, model.PushVlan) and packet.tagged_twice:
+            raise invalid(place, "OFPBAC_BAD_TAG")
         if not _suits(packet, action):
             raise invalid(place)
         for bits in _written(action):
@@ -156,11 +159,14 @@ def _suits(packet: _Packet, action: Action) -> bool:
         return False
     match action:
         case model.PopVlan():
-            found, packet.tagged = packet.tagged, False
+            found = packet.tagged
+            packet.tagged, packet.tagged_twice = packet.tagged_twice, False
             return found or lenient
         case model.Load(target=Subfield(field="vlan_tci", start=start), value=value):
             packet.tagged = bool(value << start & VLAN_CFI)
-        case model.PushVlan() | model.SetVlanVid() | model.SetVlanPcp():
+        case model.PushVlan():
+            packet.tagged, packet.tagged_twice = True, packet.tagged
+        case model.SetVlanVid() | model.SetVlanPcp():
             packet.tagged = True
         case model.PushMpls():
             packet.eth_type, packet.protocol = action.ethertype, 0
@@ -169,7 +175,8 @@ def _suits(packet: _Packet, action: Action) -> bool:
             packet.eth_type = action.ethertype
             return found or lenient
         case model.PushPbb():
-            packet.eth_type, packet.protocol, packet.tagged = action.ethertype, 0, False
+            packet.eth_type, packet.protocol = action.ethertype, 0
+            packet.tagged = packet.tagged_twice = False
         case model.PopPbb():
             found = packet.has("pbb")
             packet.eth_type = packet.protocol = 0
