@@ -18,7 +18,7 @@ from ovsflow import Switch
 from ovsflow.errors import DecodeError
 from ovsflow.openflow import codec
 from ovsflow.openflow.failure import ErrorMessage
-from tests.ofctl.open_vswitch import needs_open_vswitch, open_vswitch
+from tests.ofctl.open_vswitch import open_vswitch
 from tests.switch.talker import (
     ANY,
     FLOW_REMOVED,
@@ -33,7 +33,7 @@ from tests.switch.talker import (
     output,
 )
 
-pytestmark = [needs_open_vswitch, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 #: What clocks and hosts decide.
 _OWN = {"duration_sec", "duration_nsec", "idle_age", "hard_age", "hw_addr", "datapath_id", "data"}
