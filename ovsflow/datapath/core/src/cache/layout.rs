@@ -122,6 +122,13 @@ impl Layout {
         self.change(packet_part(&self.active))
     }
 
+    /// Whether no bit of `mask` is missing.
+    pub(super) fn covers(&self, mask: &FlowMask) -> bool {
+        let words = mask.words.iter().zip(&self.mask.words);
+        let missing = |all, (wanted, word): (&u64, &u64)| all | (wanted & !word);
+        words.take(PACKET_WORDS).fold(0, missing) == 0
+    }
+
     /// Adds bits; returns whether the layout changed.
     pub(super) fn grow(&mut self, mask: &FlowMask) -> bool {
         self.change(packet_part(&(&self.mask | mask)))

@@ -16,8 +16,9 @@
 //! Cost: a probe reads one line of signatures, then one key and one line of its entry.  A probe comes in
 //! two halves, [`Cache::candidate`] and [`Cache::check`], so that a batch can do each half for all of
 //! its packets and wait for memory once.  With more than [`WAYS`] keys in a set the table grows, up
-//! to its limit; from then on the one unused for longest gives way.  An attacker does not know the
-//! hash's seed.
+//! to its limit; from then on the one of two that was unused for longer gives way, so that kinds
+//! which come once cannot push out those that come all the time.  An attacker does not know the hash's
+//! seed.
 
 mod layout;
 #[cfg(test)]
@@ -29,15 +30,18 @@ use std::time::Duration;
 pub use layout::{CompactKey, Layout};
 
 use crate::action::DpAction;
-use crate::flow::FlowKey;
+use crate::flow::{FlowKey, FlowMask};
 use crate::time::Now;
-use crate::translate::{SparseMask, Translation};
+use crate::translate::{Draft, Translation};
 
 /// Entries in a set.
 pub const WAYS: usize = 8;
 
 /// How long a layout may be wider than the active mask.
 const SHRINK_AFTER: Duration = Duration::from_secs(1);
+
+/// Translations whose spent counters are summed up.
+const BANKED: usize = 64;
 
 const NEVER: Now = Now(u64::MAX);
 
@@ -106,6 +110,8 @@ pub struct Entry {
     pub last_used: Now,
     /// The group of the present batch that collects this entry's packets; [`NONE`] between batches.
     pub group: u32,
+    /// Whether its place is among those with counters to collect.
+    is_listed: bool,
 }
 
 /// Counters on their way to whom a translation credits.
@@ -148,10 +154,14 @@ pub struct Cache {
     entries: Vec<Entry>,
     /// The compact keys, one behind the other, by entry number.
     keys: Vec<u64>,
-    /// Entries with counters to collect.
+    /// Places with counters to collect.
     used: Vec<u32>,
-    /// Counters of entries that are gone.
+    /// Counters of entries that are gone, one of each translation: few translations have most.
+    banked: Vec<Option<Spent>>,
+    /// Counters that had to leave there.
     spent: Vec<Spent>,
+    /// Falls to another pair of ways each time that an entry gives way.
+    dice: u64,
     /// Sets that there may be.
     most_sets: usize,
     /// When a layout that is too wide is given up.
@@ -176,7 +186,9 @@ impl Cache {
             entries: Vec::new(),
             keys: Vec::new(),
             used: Vec::new(),
+            banked: vec![None; BANKED],
             spent: Vec::new(),
+            dice: seed,
             counters: CacheCounters::default(),
         }
     }
@@ -251,22 +263,21 @@ impl Cache {
     }
 
     /// Takes in a translation's mask; forgets all entries if it has bits the layout lacks.
-    pub fn cover(&mut self, mask: &SparseMask) {
-        if self.layout.grow(&mask.to_mask()) {
+    pub fn cover(&mut self, mask: &FlowMask) {
+        if self.layout.grow(mask) {
             self.forget();
         }
     }
 
     /// Whether the layout has all bits of a translation's mask.
-    pub fn covers(&self, mask: &SparseMask) -> bool {
-        mask.is_within(self.layout.mask())
+    pub fn covers(&self, mask: &FlowMask) -> bool {
+        self.layout.covers(mask)
     }
 
     /// Whether adding `key` would make an entry give way that has packets in hand.
     pub fn is_busy(&self, key: &CompactKey) -> bool {
-        let set = &self.sets[self.set_of(key.hash)];
-        let in_hand = |&index: &u32| index != NONE && self.entry(index).group != NONE;
-        !set.entries.contains(&NONE) && set.entries.iter().all(in_hand)
+        let set = self.set_of(key.hash);
+        !self.sets[set].entries.contains(&NONE) && self.entry(self.victim(set).1).group != NONE
     }
 
     /// Forgets which groups collect packets.
@@ -333,6 +344,7 @@ impl Cache {
             bytes: 0,
             last_used: now,
             group: NONE,
+            is_listed: false,
         };
         let mut set = self.set_of(key.hash);
         while !self.sets[set].entries.contains(&NONE) && self.grow() {
@@ -351,7 +363,10 @@ impl Cache {
                 let (way, index) = self.victim(set);
                 self.counters.evicted += 1;
                 self.bank(index);
-                self.entries[index as usize] = entry;
+                self.dice = self.dice.wrapping_mul(DICE).wrapping_add(1);
+                let place = &mut self.entries[index as usize];
+                let is_listed = place.is_listed;
+                *place = Entry { is_listed, ..entry };
                 let start = index as usize * words;
                 self.keys[start..start + words].copy_from_slice(&key.words[..words]);
                 (way, index)
@@ -385,10 +400,10 @@ impl Cache {
         true
     }
 
-    /// Proves an entry under `generation` if `translation` is what it has already; false if not.
-    pub fn confirm(&mut self, index: u32, translation: &Translation, generation: u64) -> bool {
+    /// Proves an entry under `generation` if `draft` is what it has already; false if not.
+    pub fn confirm(&mut self, index: u32, draft: &Draft, generation: u64) -> bool {
         let entry = self.entry_mut(index);
-        let same = *entry.translation == *translation;
+        let same = draft.is(&entry.translation);
         if same {
             entry.generation = generation;
         }
@@ -408,7 +423,8 @@ impl Cache {
     #[inline]
     pub fn count(&mut self, index: u32, packets: u64, bytes: u64, now: Now) {
         let entry = &mut self.entries[index as usize];
-        if entry.packets == 0 {
+        if !entry.is_listed {
+            entry.is_listed = true;
             self.used.push(index);
         }
         entry.packets += packets;
@@ -418,15 +434,17 @@ impl Cache {
 
     /// Hands out all counters that were not collected yet.
     pub fn collect(&mut self, mut take: impl FnMut(Spent)) {
-        for index in std::mem::take(&mut self.used) {
+        while let Some(index) = self.used.pop() {
+            self.entries[index as usize].is_listed = false;
             self.bank(index);
         }
-        for spent in self.spent.drain(..) {
+        let banked = self.banked.iter_mut().filter_map(Option::take);
+        for spent in banked.chain(self.spent.drain(..)) {
             take(spent);
         }
     }
 
-    /// Counters of entries that are gone, waiting for collection.
+    /// Counters of entries that are gone, waiting for collection, but for a bounded number.
     pub fn waiting(&self) -> usize {
         self.spent.len()
     }
@@ -434,25 +452,47 @@ impl Cache {
     /// Moves an entry's counters to those that wait for collection.
     fn bank(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
-        if entry.packets != 0 {
-            self.spent.push(Spent {
-                translation: entry.translation.clone(),
-                packets: std::mem::take(&mut entry.packets),
-                bytes: std::mem::take(&mut entry.bytes),
-                last_used: entry.last_used,
-            });
+        let packets = std::mem::take(&mut entry.packets);
+        let bytes = std::mem::take(&mut entry.bytes);
+        if packets == 0 {
+            return;
+        }
+        let place = Arc::as_ptr(&entry.translation) as usize / size_of::<Translation>() % BANKED;
+        match &mut self.banked[place] {
+            Some(spent) if Arc::ptr_eq(&spent.translation, &entry.translation) => {
+                spent.packets += packets;
+                spent.bytes += bytes;
+                spent.last_used = spent.last_used.max(entry.last_used);
+            }
+            other => {
+                let spent = Spent {
+                    translation: entry.translation.clone(),
+                    packets,
+                    bytes,
+                    last_used: entry.last_used,
+                };
+                self.spent.extend(other.replace(spent));
+            }
         }
     }
 
-    /// The way of a full set whose entry is unused for longest; never one with packets in hand.
+    /// The way and the entry that give way in a full set: of two that the dice name, the one unused for
+    /// longer, and if possible none with packets in hand.
+    ///
+    /// Each entry is a line of memory: to look at all would cost more than a better choice gains.
     fn victim(&self, set: usize) -> (usize, u32) {
         let set = &self.sets[set];
-        let ways = 0..WAYS;
+        let first = (self.dice >> 32) as usize % WAYS;
+        let second = (first + 1 + (self.dice >> 40) as usize % (WAYS - 1)) % WAYS;
         let key = |way: &usize| {
             let entry = &self.entries[set.entries[*way] as usize];
             (entry.group != NONE, entry.last_used)
         };
-        let way = ways.min_by_key(key).unwrap_or(0);
+        let way = if key(&first) <= key(&second) {
+            first
+        } else {
+            second
+        };
         (way, set.entries[way])
     }
 
@@ -471,6 +511,9 @@ impl Cache {
         hash as usize & (self.sets.len() - 1)
     }
 }
+
+/// A multiplier for pairs of ways (Knuth's for 64 bits).
+const DICE: u64 = 6_364_136_223_846_793_005;
 
 /// The part of a hash that a set keeps; never 0.
 const fn signature(hash: u64) -> u16 {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::DropReason;
 use crate::flow::{FlowMask, slot};
-use crate::translate::{self, SparseMask};
+use crate::translate;
 
 fn translation(reason: DropReason) -> Arc<Translation> {
     Arc::new(translate::dropping(reason, &FlowMask::default()))
@@ -69,15 +69,47 @@ fn no_count_is_lost_whatever_happens_to_its_entry() {
 }
 
 #[test]
+fn counters_of_kinds_that_came_once_take_no_more_room_than_their_translations() {
+    let mut cache = Cache::new(WAYS, 1);
+    cache.set_active_mask(&mask_of_addresses(), Now(0));
+    let shared = translation(DropReason::NoOutput);
+    for address in 0..10_000 {
+        let key = compact(&cache, address);
+        let index = cache.insert(&key, shared.clone(), 1, Now(address));
+        cache.count(index, 1, 60, Now(address));
+    }
+    assert_eq!(cache.waiting(), 0);
+    assert!(cache.used.len() <= cache.capacity());
+    let mut packets = 0;
+    cache.collect(|spent| packets += spent.packets);
+    assert_eq!(packets, 10_000);
+}
+
+#[test]
+fn a_kind_that_comes_all_the_time_stays_among_many_that_come_once() {
+    let mut cache = Cache::new(WAYS, 1);
+    cache.set_active_mask(&mask_of_addresses(), Now(0));
+    let shared = translation(DropReason::NoOutput);
+    let steady = compact(&cache, u64::MAX >> 16);
+    let index = cache.insert(&steady, shared.clone(), 1, Now(0));
+    for address in 0..10_000 {
+        assert_eq!(cache.probe(&steady, 1), Probe::Hit(index));
+        cache.count(index, 1, 60, Now(address + 1));
+        let key = compact(&cache, address);
+        cache.insert(&key, shared.clone(), 1, Now(address));
+    }
+}
+
+#[test]
 fn the_layout_grows_with_translations_and_shrinks_with_the_rules() {
     let mut cache = Cache::new(64, 1);
     cache.set_active_mask(&mask_of_addresses(), Now(0));
     assert_eq!(cache.layout().len(), 1);
     let mut more = FlowMask::default();
     more.set(slot::TUN_ID, 0xff);
-    cache.cover(&SparseMask::new(&more));
+    cache.cover(&more);
     assert_eq!(cache.layout().len(), 2);
-    cache.cover(&SparseMask::new(&more));
+    cache.cover(&more);
     assert_eq!(cache.counters.rebuilt, 2);
     cache.set_active_mask(&FlowMask::default(), Now(0));
     assert!(cache.layout().is_empty());

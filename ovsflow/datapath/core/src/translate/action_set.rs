@@ -13,8 +13,9 @@ const MAX_WRITES: usize = 1024;
 /// Actions waiting for the end of the pipeline.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct ActionSet {
-    /// One place for each kind that stands at most once, in the order of execution.
-    single: [Option<Action>; PLACES],
+    /// One place for each kind that stands at most once, in the order of execution; none before the
+    /// first is written.
+    single: Vec<Option<Action>>,
     /// Writes of fields, in the order in which they were written.
     writes: Vec<Action>,
 }
@@ -57,6 +58,7 @@ impl ActionSet {
     /// Adds an action; one of the same kind gives way.
     pub(super) fn write(&mut self, action: &Action) {
         if let Some(place) = place(action) {
+            self.single.resize(PLACES, None);
             self.single[place] = Some(action.clone());
             return;
         }
@@ -82,10 +84,14 @@ impl ActionSet {
 
     /// The port that the set outputs to: UNSET when it does not, or runs a group.
     pub(super) fn output_port(&self) -> PortNo {
-        match (&self.single[GROUP], &self.single[OUTPUT]) {
+        match (self.at(GROUP), self.at(OUTPUT)) {
             (None, Some(Action::Output { port, .. })) => *port,
             _ => PortNo::UNSET,
         }
+    }
+
+    fn at(&self, place: usize) -> Option<&Action> {
+        self.single.get(place).and_then(Option::as_ref)
     }
 
     /// All that the set holds; written to an empty set again, in this order, they make it anew.
@@ -96,12 +102,12 @@ impl ActionSet {
 
     /// The set as a list; empty when nothing in it forwards the packet.
     fn into_list(self) -> Vec<Action> {
-        let Self { single, writes } = self;
         // A group beats an output, an output a resubmit.
         let mut ends = [GROUP, OUTPUT, RESUBMIT].into_iter();
-        let Some(chosen) = ends.find(|&place| single[place].is_some()) else {
+        let Some(chosen) = ends.find(|&place| self.at(place).is_some()) else {
             return Vec::new();
         };
+        let Self { single, writes } = self;
         let mut list = Vec::with_capacity(writes.len() + PLACES);
         let mut writes = Some(writes);
         for (place, action) in single.into_iter().enumerate() {

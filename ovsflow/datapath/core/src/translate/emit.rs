@@ -25,6 +25,14 @@ pub(super) struct Emitter {
 }
 
 impl Emitter {
+    /// An emitter that writes to `actions`.
+    pub(super) fn new(actions: Vec<DpAction>) -> Self {
+        Self {
+            actions,
+            pending: FlowMask::default(),
+        }
+    }
+
     /// Notes that the packet is to have the key's bits of `mask` in `slot`.
     pub(super) fn pend(&mut self, slot: Slot, mask: u128) {
         let pending = self.pending.value(slot) | mask;

@@ -14,10 +14,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Observer;
 use super::action_set::ActionSet;
 use super::output::METADATA_BITS;
 use super::walk::{ListEnd, Source, Walk};
-use super::{Context, Observer, Translation};
 use crate::action::DpAction;
 use crate::error::DropReason;
 use crate::flow::field::{Prerequisite, field};
@@ -141,17 +141,6 @@ impl FrozenWalks {
     }
 }
 
-/// Goes on with the walk that a packet's recirculation id names; `key` is read anew.
-pub(super) fn thaw<O: Observer>(
-    context: &Context<'_>,
-    key: &FlowKey,
-    observer: &mut O,
-) -> Translation {
-    let mut walk = Walk::new(context, key, observer);
-    walk.thaw();
-    walk.finish()
-}
-
 impl<O: Observer> Walk<'_, O> {
     /// Whether an action asks for headers that are hidden.
     pub(super) fn lacks_headers_for(&self, action: &Action) -> bool {
@@ -241,8 +230,9 @@ impl<O: Observer> Walk<'_, O> {
         }
     }
 
-    /// Does what the frozen walk that the packet's recirculation id names had left to do.
-    fn thaw(&mut self) {
+    /// Does what the frozen walk that the packet's recirculation id names had left to do; the key was
+    /// read anew.
+    pub(super) fn thaw(&mut self) {
         let all = slot::RECIRC_ID.ones();
         self.provenance.consult_slot(slot::RECIRC_ID, all);
         let number = self.flow.value(slot::RECIRC_ID) as u32;

@@ -19,6 +19,7 @@
 mod action_set;
 mod actions;
 mod context;
+mod draft;
 mod emit;
 mod fields;
 mod freeze;
@@ -42,6 +43,7 @@ mod walk;
 use std::sync::Arc;
 
 pub use context::{Context, Fragments, Settings};
+pub use draft::Draft;
 pub use freeze::FrozenWalks;
 pub use learn::LearnedFlow;
 pub use observer::{Observer, Silent};
@@ -134,18 +136,35 @@ pub fn translate(context: &Context<'_>, key: &FlowKey) -> Translation {
     translate_observed(context, key, &mut Silent)
 }
 
+/// Like [`translate`], with buffers that have served before.
+pub fn translate_into(context: &Context<'_>, key: &FlowKey, draft: &mut Draft) {
+    walk_through(context, key, &mut Silent, draft);
+}
+
 /// Like [`translate`], telling `observer` each step.
 pub fn translate_observed<O: Observer>(
     context: &Context<'_>,
     key: &FlowKey,
     observer: &mut O,
 ) -> Translation {
+    let mut draft = Draft::default();
+    walk_through(context, key, observer, &mut draft);
+    draft.keep()
+}
+
+fn walk_through<O: Observer>(
+    context: &Context<'_>,
+    key: &FlowKey,
+    observer: &mut O,
+    draft: &mut Draft,
+) {
+    let mut walk = walk::Walk::new(context, key, observer, draft);
     if key.value(slot::RECIRC_ID) != 0 {
-        return freeze::thaw(context, key, observer);
+        walk.thaw();
+    } else {
+        walk.receive();
     }
-    let mut walk = walk::Walk::new(context, key, observer);
-    walk.receive();
-    walk.finish()
+    walk.finish(draft);
 }
 
 /// Runs the actions of a packet-out on a packet with `key`.
@@ -155,9 +174,11 @@ pub fn translate_actions<O: Observer>(
     actions: &[Action],
     observer: &mut O,
 ) -> Translation {
-    let mut walk = walk::Walk::new(context, key, observer);
+    let mut draft = Draft::default();
+    let mut walk = walk::Walk::new(context, key, observer, &mut draft);
     walk.packet_out(actions);
-    walk.finish()
+    walk.finish(&mut draft);
+    draft.keep()
 }
 
 /// A translation that drops for `reason` and nothing else.

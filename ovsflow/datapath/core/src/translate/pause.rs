@@ -14,7 +14,7 @@
 use super::action_set::ActionSet;
 use super::freeze::{Frozen, FrozenWalks, Step};
 use super::walk::{ListEnd, Source, Walk};
-use super::{Context, Observer, Silent, Translation};
+use super::{Context, Draft, Observer, Silent, Translation};
 use crate::action::PacketInReason;
 use crate::flow::field::VLAN_PRESENT;
 use crate::flow::{FlowKey, FlowMask, slot};
@@ -38,11 +38,13 @@ const HEAD: usize = 4 + 4 + 8;
 pub fn resume(context: &Context<'_>, key: &FlowKey, continuation: &[u8]) -> Option<Translation> {
     let frozen = open(context.frozen, continuation)?;
     let mut observer = Silent;
-    let mut walk = Walk::new(context, key, &mut observer);
+    let mut draft = Draft::default();
+    let mut walk = Walk::new(context, key, &mut observer, &mut draft);
     let output = frozen.set.output_port();
     walk.write_own(slot::ACTSET_OUTPUT, u128::from(output.0));
     walk.go_on(&frozen);
-    Some(walk.finish())
+    walk.finish(&mut draft);
+    Some(draft.keep())
 }
 
 impl<O: Observer> Walk<'_, O> {

@@ -29,6 +29,13 @@ pub(super) struct State {
     mpls_ttl_decremented: bool,
 }
 
+impl State {
+    /// Whether each bit that the walk has not written stands for itself.
+    fn is_straight(&self) -> bool {
+        self.moved.is_empty() && !self.ttl_decremented && !self.mpls_ttl_decremented
+    }
+}
+
 impl Provenance {
     pub(super) fn new() -> Self {
         Self {
@@ -72,10 +79,10 @@ impl Provenance {
 
     /// Notes that all bits of `wanted` decided something.
     pub(super) fn consult(&mut self, wanted: &FlowMask) {
-        let state = &self.state;
-        if state.moved.is_empty() && !state.ttl_decremented && !state.mpls_ttl_decremented {
-            for (index, word) in self.mask.words.iter_mut().enumerate() {
-                *word |= wanted.words[index] & !self.state.overwritten.words[index];
+        if self.state.is_straight() {
+            let decided = wanted.words.iter().zip(&self.state.overwritten.words);
+            for (word, (wanted, written)) in self.mask.words.iter_mut().zip(decided) {
+                *word |= wanted & !written;
             }
             return;
         }
@@ -99,6 +106,10 @@ impl Provenance {
 
     /// Notes that the bits of `mask` in `slot` decided something.
     pub(super) fn consult_slot(&mut self, slot: Slot, mask: u128) {
+        if self.state.is_straight() {
+            let new = mask & !self.state.overwritten.value(slot);
+            return self.mask.set(slot, self.mask.value(slot) | new);
+        }
         let mut wanted = FlowMask::default();
         wanted.set(slot, mask);
         self.consult(&wanted);

@@ -9,9 +9,20 @@ pub struct SparseMask(Box<[(u8, u64)]>);
 impl SparseMask {
     /// Keeps the words of `mask` that are not zero.
     pub fn new(mask: &FlowMask) -> Self {
+        let mut kept = Vec::with_capacity(used(mask));
         let words = mask.words.iter().enumerate();
-        let kept = words.filter(|&(_, &word)| word != 0);
-        Self(kept.map(|(index, &word)| (index as u8, word)).collect())
+        let words = words.filter(|&(_, &word)| word != 0);
+        kept.extend(words.map(|(index, &word)| (index as u8, word)));
+        Self(kept.into_boxed_slice())
+    }
+
+    /// Whether this is `mask`.
+    pub fn is(&self, mask: &FlowMask) -> bool {
+        let kept = self.0.iter();
+        let same = kept.fold(true, |same, &(index, word)| {
+            same & (mask.words[usize::from(index)] == word)
+        });
+        same && used(mask) == self.0.len()
     }
 
     /// Whether there is no bit.
@@ -27,10 +38,11 @@ impl SparseMask {
         }
         mask
     }
+}
 
-    /// Whether all bits are in `mask` too.
-    pub fn is_within(&self, mask: &FlowMask) -> bool {
-        let outside = |&(index, word): &(u8, u64)| word & !mask.words[usize::from(index)] != 0;
-        !self.0.iter().any(outside)
-    }
+/// Number of words that are not zero.
+fn used(mask: &FlowMask) -> usize {
+    // The top bit of a word or of its negation: without branches, many words at once.
+    let is_used = |&word: &u64| (word | word.wrapping_neg()) >> 63;
+    mask.words.iter().map(is_used).sum::<u64>() as usize
 }

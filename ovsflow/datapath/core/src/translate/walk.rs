@@ -4,7 +4,7 @@ use super::action_set::ActionSet;
 use super::emit::Emitter;
 use super::freeze::{Hidden, Step};
 use super::provenance::Provenance;
-use super::{Context, Credit, Effect, Observer, SparseMask, TableSet, Translation};
+use super::{Context, Credit, Draft, Effect, Observer, TableSet};
 use crate::action::{ControllerOut, DpAction, PacketInReason};
 use crate::error::DropReason;
 use crate::flow::{FlowKey, FlowMask, Slot, slot};
@@ -89,7 +89,11 @@ impl<'a, O: Observer> Walk<'a, O> {
         context: &'a Context<'a>,
         original: &'a FlowKey,
         observer: &'a mut O,
+        buffers: &mut Draft,
     ) -> Self {
+        buffers.actions.clear();
+        buffers.credits.clear();
+        buffers.effects.clear();
         let mut flow = original.clone();
         flow.set(slot::ACTSET_OUTPUT, u128::from(PortNo::UNSET.0));
         let mut provenance = Provenance::new();
@@ -101,7 +105,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             original,
             flow,
             provenance,
-            emitter: Emitter::default(),
+            emitter: Emitter::new(std::mem::take(&mut buffers.actions)),
             set: ActionSet::default(),
             source: Source {
                 table: TableId(0),
@@ -112,8 +116,8 @@ impl<'a, O: Observer> Walk<'a, O> {
             stack: Vec::new(),
             callers: 0,
             followed: false,
-            credits: Vec::new(),
-            effects: Vec::new(),
+            credits: std::mem::take(&mut buffers.credits),
+            effects: std::mem::take(&mut buffers.effects),
             uses_fdb: false,
             counts_flows: false,
             exit: false,
@@ -151,30 +155,27 @@ impl<'a, O: Observer> Walk<'a, O> {
         self.recirculate(true);
     }
 
-    /// What the walk has decided.
-    pub(super) fn finish(self) -> Translation {
-        let actions = match self.failure {
-            Some(reason) => {
-                self.observer
-                    .note(format_args!("dropped: {}", reason.describe()));
-                vec![DpAction::Drop(reason)]
-            }
-            None => self.emitter.finish(self.lost),
-        };
-        let mut overwritten = self.provenance.ever_overwritten().clone();
+    /// Leaves what the walk has decided in `draft`, whose buffers it took.
+    pub(super) fn finish(self, draft: &mut Draft) {
+        draft.actions = self.emitter.finish(self.lost);
+        draft.effects = self.effects;
+        if let Some(reason) = self.failure {
+            self.observer
+                .note(format_args!("dropped: {}", reason.describe()));
+            draft.actions.clear();
+            draft.actions.push(DpAction::Drop(reason));
+        }
+        draft
+            .overwritten
+            .clone_from(self.provenance.ever_overwritten());
         if self.counts_flows {
             // No bit of the packet shows that a change of the tables does not touch it.
-            overwritten.words.fill(u64::MAX);
+            draft.overwritten.words.fill(u64::MAX);
         }
-        Translation {
-            actions: actions.into(),
-            mask: SparseMask::new(&self.provenance.mask()),
-            overwritten: SparseMask::new(&overwritten),
-            credits: self.credits.into(),
-            effects: self.effects.into(),
-            tables: self.tables,
-            uses_fdb: self.uses_fdb,
-        }
+        draft.mask = self.provenance.mask();
+        draft.credits = self.credits;
+        draft.tables = self.tables;
+        draft.uses_fdb = self.uses_fdb;
     }
 
     /// Notes that any change in `table` may change this walk's outcome.

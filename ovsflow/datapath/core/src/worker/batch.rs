@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::effects::MAX_WAITING;
 use super::groups::add_to_group;
 use super::look_up::{LookUp, RUNT};
 use super::{MAX_RECIRCULATIONS, Stage, Worker};
@@ -13,7 +14,7 @@ use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
 use crate::openflow::action::MeterId;
 use crate::packet::Batch;
 use crate::table::Dependence;
-use crate::translate::{self, SparseMask, Translation};
+use crate::translate::{self, Translation};
 use crate::worker::shared::State;
 
 /// Groups that are run without a look ahead.
@@ -44,7 +45,7 @@ impl Worker {
         }
         self.run_groups();
         self.stages.end(Stage::Execute);
-        if !self.due.is_empty() {
+        if !self.due.is_empty() || self.cache.waiting() > MAX_WAITING {
             self.apply_effects();
             self.stages.end(Stage::Translate);
         }
@@ -78,6 +79,11 @@ impl Worker {
             let candidates = found.hashes.iter().map(|&hash| self.cache.candidate(hash));
             found.candidates.clear();
             found.candidates.extend(candidates);
+            if self.share_list(&found, len) {
+                self.group_whole(&found, batch);
+                self.look_up = found;
+                return;
+            }
             let mut rest = &found.words[..];
             let hashes = found.hashes.iter().zip(&found.candidates);
             for (packet, (&hash, &candidate)) in batch.drain(..).zip(hashes) {
@@ -102,6 +108,37 @@ impl Worker {
         self.look_up = found;
     }
 
+    /// Whether all packets of a batch are known, and have the same list.
+    fn share_list(&self, found: &LookUp, len: usize) -> bool {
+        let mut rest = &found.words[..];
+        let mut list = None;
+        found
+            .hashes
+            .iter()
+            .zip(&found.candidates)
+            .all(|(&hash, &candidate)| {
+                let (words, behind) = rest.split_at(len);
+                rest = behind;
+                let Probe::Hit(entry) = self.cache.check(candidate, words, self.generation) else {
+                    return false;
+                };
+                let its = self.cache.entry(entry).actions.as_ptr();
+                hash != RUNT && *list.get_or_insert(its) == its
+            })
+    }
+
+    /// Puts a batch of such packets into one group, and counts each for its entry.
+    fn group_whole(&mut self, found: &LookUp, batch: &mut Batch) {
+        self.cache.counters.hits += batch.len() as u64;
+        for (packet, &entry) in batch.iter().zip(&found.candidates) {
+            let bytes = packet.len() as u64;
+            self.cache.count(entry, 1, bytes, self.outlet.now);
+        }
+        if let Some(&first) = found.candidates.first() {
+            self.cache.entry_mut(first).group = self.groups.open_with(first, batch);
+        }
+    }
+
     /// Looks up a batch of packets that are all alike.
     fn look_up_one(&mut self, found: &LookUp, batch: &mut Batch) {
         let hash = found.hashes.first().copied().unwrap_or(RUNT);
@@ -109,6 +146,9 @@ impl Worker {
         match self.cache.check(candidate, &found.words, self.generation) {
             Probe::Hit(entry) if hash != RUNT => {
                 self.cache.counters.hits += batch.len() as u64;
+                let bytes = batch.iter().map(|packet| packet.len() as u64).sum();
+                let packets = batch.len() as u64;
+                self.cache.count(entry, packets, bytes, self.outlet.now);
                 self.cache.entry_mut(entry).group = self.groups.open_with(entry, batch);
             }
             Probe::Stale(entry) if hash != RUNT => {
@@ -209,54 +249,54 @@ impl Worker {
             self.cache.counters.stale += 1;
             return entry;
         }
-        let translation = translate::translate(&state.context(), &self.key);
-        if !self.cache.covers(&translation.mask) {
+        translate::translate_into(&state.context(), &self.key, &mut self.draft);
+        if !self.cache.covers(self.draft.mask()) {
             self.run_groups();
-            self.cache.cover(&translation.mask);
+            self.cache.cover(self.draft.mask());
             self.cache.layout().compact(&self.key, &mut compact);
             self.cache.counters.misses += 1;
-            return self.remember(&compact, translation, generation);
+            return self.remember(&compact, generation);
         }
         let Some(entry) = stale else {
             self.cache.counters.misses += 1;
-            return self.remember(&compact, translation, generation);
+            return self.remember(&compact, generation);
         };
         self.cache.counters.stale += 1;
         if self.cache.entry(entry).group != NONE {
             self.run_groups();
         }
-        if self.cache.confirm(entry, &translation, generation) {
+        if self.cache.confirm(entry, &self.draft, generation) {
             let translation = &self.cache.entry(entry).translation;
             if !translation.effects.is_empty() {
                 self.due.push(translation.clone());
             }
         } else {
-            let translation = self.due_if_effective(translation);
+            let translation = self.due_if_effective();
             self.cache.replace(entry, translation, generation);
         }
         entry
     }
 
-    /// Adds an entry to the cache.
-    fn remember(&mut self, key: &CompactKey, translation: Translation, generation: u64) -> u32 {
+    /// Adds an entry for what was decided last to the cache.
+    fn remember(&mut self, key: &CompactKey, generation: u64) -> u32 {
         if self.cache.is_busy(key) {
             // The entry that gives way may have packets of this batch in its group.
             self.run_groups();
         }
-        let translation = self.due_if_effective(translation);
+        let translation = self.due_if_effective();
         self.cache
             .insert(key, translation, generation, self.outlet.now)
     }
 
-    fn due_if_effective(&mut self, translation: Translation) -> Arc<Translation> {
-        let translation = self.memo.share(translation);
+    fn due_if_effective(&mut self) -> Arc<Translation> {
+        let translation = self.memo.share(&mut self.draft);
         if !translation.effects.is_empty() {
             self.due.push(translation.clone());
         }
         translation
     }
 
-    /// Counts each group and runs it through its translation's list.
+    /// Runs each group through its list.
     pub(super) fn run_groups(&mut self) {
         let groups = &mut self.groups.groups[..self.groups.open];
         if groups.len() > FEW_GROUPS {
@@ -267,10 +307,7 @@ impl Worker {
             std::hint::black_box(lists.fold(0, |all, one| all ^ one));
         }
         for group in groups {
-            let entry = group.entry;
-            self.cache
-                .count(entry, group.own, group.bytes, self.outlet.now);
-            let entry = self.cache.entry_mut(entry);
+            let entry = self.cache.entry_mut(group.entry);
             entry.group = NONE;
             execute::execute_batch(&entry.actions, &mut group.packets, &mut self.outlet);
         }
@@ -289,7 +326,7 @@ impl Worker {
             // A packet that comes back must not be taken for a fresh one.
             let mut recirculated = FlowMask::default();
             recirculated.set(slot::RECIRC_ID, slot::RECIRC_ID.ones());
-            self.cache.cover(&SparseMask::new(&recirculated));
+            self.cache.cover(&recirculated);
             for (id, packet) in frozen {
                 let fragments = self.fragments.on_extract();
                 if !extract(&packet, Depth::All, fragments, &mut self.key) {

@@ -10,7 +10,7 @@ use crate::time::Now;
 use crate::translate::{Credit, Effect, LearnedFlow};
 
 /// Counters of vanished cache entries that are given to the tables without being asked for.
-const MAX_WAITING: usize = 4096;
+pub(super) const MAX_WAITING: usize = 4096;
 
 impl Worker {
     /// Carries out the side effects of the translations made for this batch.

@@ -1,35 +1,144 @@
-//! Equal translations are kept once.
+//! Equal translations, and equal lists of actions, are kept once.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::translate::{Credit, Translation};
+use crate::action::DpAction;
+use crate::translate::{Credit, Draft, Translation};
 
-/// Translations made of late: packets that the same rules match mostly get equal ones, which then
-/// need memory once.
+/// Translations and lists made of late.
+///
+/// Packets that the same rules match mostly get equal translations, which then need memory once.  Lists
+/// are equal more often still: packets of one batch that share a list are run together.
 #[derive(Debug, Default)]
-pub(super) struct Memo(Vec<Option<Arc<Translation>>>);
+pub(super) struct Memo {
+    /// Two for each place, the younger first.
+    translations: Vec<[Option<Arc<Translation>>; 2]>,
+    lists: Vec<Option<Arc<[DpAction]>>>,
+}
 
-/// Translations remembered.
-const MEMO: usize = 256;
+/// Translations remembered: two in each of so many places.
+const TRANSLATIONS: usize = 2048;
+
+/// Lists remembered.
+const LISTS: usize = 256;
 
 impl Memo {
-    /// The translation, or an equal one that is there already.
-    pub(super) fn share(&mut self, translation: Translation) -> Arc<Translation> {
-        if self.0.is_empty() {
-            self.0.resize(MEMO, None);
+    /// The translation that a draft tells, perhaps one that is there already.
+    pub(super) fn share(&mut self, draft: &mut Draft) -> Arc<Translation> {
+        if self.translations.is_empty() {
+            self.translations.resize(TRANSLATIONS, [None, None]);
+            self.lists.resize(LISTS, None);
         }
-        let mut hasher = DefaultHasher::new();
-        for credit in &translation.credits {
+        let mut hasher = Fold(0);
+        for credit in draft.credits() {
             if let Credit::Rule(rule) = credit {
                 rule.hash(&mut hasher);
             }
         }
-        let place = hasher.finish();
-        let slot = &mut self.0[place as usize % MEMO];
-        match slot {
-            Some(known) if **known == translation => known.clone(),
-            _ => slot.insert(Arc::new(translation)).clone(),
+        let place = &mut self.translations[hasher.place(TRANSLATIONS)];
+        if let Some(known) = place.iter().flatten().find(|known| draft.is(known)) {
+            return known.clone();
         }
+        let mut translation = draft.keep();
+        let list = &mut self.lists[place_of(&translation.actions)];
+        match list {
+            Some(known) if **known == *translation.actions => {
+                translation.actions = known.clone();
+            }
+            _ => *list = Some(translation.actions.clone()),
+        }
+        place.swap(0, 1);
+        place[0].insert(Arc::new(translation)).clone()
+    }
+}
+
+/// Where a list is remembered: its kinds of actions and its last port tell most lists apart.
+fn place_of(actions: &[DpAction]) -> usize {
+    let mut hasher = Fold(0);
+    for action in actions {
+        std::mem::discriminant(action).hash(&mut hasher);
+    }
+    if let Some(DpAction::Output(port)) = actions.last() {
+        port.0.hash(&mut hasher);
+    }
+    hasher.place(LISTS)
+}
+
+/// A hash that is no more than quick: what collides is merely not shared.
+struct Fold(u64);
+
+impl Fold {
+    const fn place(&self, places: usize) -> usize {
+        (self.0 >> 32) as usize % places
+    }
+}
+
+impl Hasher for Fold {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::DropReason;
+    use crate::flow::{FlowKey, FlowMask, slot};
+    use crate::table::Pipeline;
+    use crate::translate::{self, Context, FrozenWalks, Settings};
+
+    #[test]
+    fn test_what_is_shared_is_what_was_decided() {
+        let (pipeline, settings) = (Pipeline::new(), Settings::default());
+        let frozen = FrozenWalks::default();
+        let context = Context {
+            pipeline: &pipeline,
+            settings: &settings,
+            frozen: &frozen,
+        };
+        let (mut memo, mut draft) = (Memo::default(), Draft::default());
+        let mut key = FlowKey::default();
+        let mut shared = |port: u128, recirculation: u128| {
+            key.set(slot::IN_PORT, port);
+            key.set(slot::RECIRC_ID, recirculation);
+            translate::translate_into(&context, &key, &mut draft);
+            let expected = translate::translate(&context, &key);
+            let got = memo.share(&mut draft);
+            assert_eq!(*got, expected);
+            got
+        };
+        let (first, second) = (shared(1, 0), shared(2, 0));
+        assert!(Arc::ptr_eq(&first, &second));
+        // It looked at other bits, and was dropped for another reason.
+        let other = shared(1, 7);
+        assert_ne!(*first, *other);
+        assert_eq!(*shared(3, 0), *first);
+        let same_list = translate::dropping(DropReason::TableMiss, &FlowMask::default());
+        assert_eq!(first.actions, same_list.actions);
     }
 }

@@ -49,7 +49,7 @@ use crate::flow::FlowKey;
 use crate::packet::{Batch, LARGE_FRAME, Packet, Pool, PortNo};
 use crate::port::{BATCH_SIZE, PortCounters, Receiver, Sender};
 use crate::time::Now;
-use crate::translate::{Fragments, Translation};
+use crate::translate::{Draft, Fragments, Translation};
 
 /// Kinds of packets that a worker's cache holds at first.
 const CACHE_ENTRIES: usize = 8_192;
@@ -98,6 +98,8 @@ pub struct Worker {
     stale: Vec<(u32, Box<Packet>)>,
     look_up: LookUp,
     memo: Memo,
+    /// What was decided last.
+    draft: Draft,
     key: FlowKey,
     fragments: Fragments,
     /// The generation that `fragments`, the meters and the cache's layout go by.
@@ -127,6 +129,7 @@ impl Worker {
             stale: Vec::with_capacity(BATCH_SIZE),
             look_up: LookUp::default(),
             memo: Memo::default(),
+            draft: Draft::default(),
             key: FlowKey::default(),
             fragments: Fragments::default(),
             generation: 0,
