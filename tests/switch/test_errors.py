@@ -156,6 +156,10 @@ ROWS: dict[str, tuple[bytes, tuple[int, int]]] = {
     "output to ANY": (flow(instructions=apply(output(ANY))), (2, 4)),
     "output to UNSET": (flow(instructions=apply(output(0xFFFFFFF7))), (2, 4)),
     "push_vlan 0x9100": (flow(instructions=apply(action(17, b"\x91\x00\0\0"))), (2, 5)),
+    "a third tag": (
+        flow(match(oxm(6, b"\x10\x01")), apply(*2 * [action(17, b"\x81\x00\0\0")])),
+        (2, 12),
+    ),
     "push_mpls 0x0800": (flow(instructions=apply(action(19, b"\x08\x00\0\0"))), (2, 5)),
     "group that is missing": (flow(instructions=apply(action(22, struct.pack("!I", 88)))), (2, 9)),
     "pop_vlan without a tag": (flow(instructions=apply(action(18, bytes(4)))), (2, 10)),
