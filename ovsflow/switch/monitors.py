@@ -136,11 +136,10 @@ class Monitors:
 
 def flow_update(event: MonitorEvent, flow: FlowStats, *, reason: int, flags: int) -> FlowUpdate:
     """One change in full; the instructions only where they are wanted."""
-    wanted = flags & MonitorFlag.INSTRUCTIONS and event != MonitorEvent.REMOVED
     return FlowUpdate(
         event,
         match=flow.match,
-        instructions=flow.instructions if wanted else Instructions(),
+        instructions=flow.instructions if flags & MonitorFlag.INSTRUCTIONS else Instructions(),
         table_id=flow.table_id,
         reason=reason,
         priority=flow.priority,

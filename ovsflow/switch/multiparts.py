@@ -21,7 +21,7 @@ from ovsflow.openflow.constants import (
     PortNumber,
     Version,
 )
-from ovsflow.openflow.flow_stats import FlowStatsReply, FlowStatsRequest
+from ovsflow.openflow.flow_stats import FlowStats, FlowStatsReply, FlowStatsRequest
 from ovsflow.openflow.monitor import (
     NXST_FLOW_MONITOR,
     ONFST_FLOW_MONITOR,
@@ -73,6 +73,8 @@ _PORTS_AT_ONCE: Final = 500
 _SMALLEST_OF10: Final = 12
 _SMALLEST: Final = 16
 _REQ_MORE: Final = 1
+#: What a header's length can say.
+_LONGEST: Final = 0xFFFF
 
 #: Experimenter and type of flow monitor requests before OpenFlow 1.4.
 _MONITOR_EXTENSIONS: Final = (
@@ -159,36 +161,43 @@ def _monitor(session: "Session", body: Body, xid: int) -> None:
 
 
 def _initial(session: "Session", monitors: Sequence[FlowMonitor], xid: int) -> Iterator[bytes]:
-    """The flows that new monitors watch, as they are now."""
+    """The flows that new monitors watch, as they are now; nothing where a piece has none."""
+    empty = codec.encode(FlowMonitorReply(), session.version, xid)
+    updates = b""
     for monitor in monitors:
         if not monitor.flags & MonitorFlag.INITIAL:
             continue
-        request = FlowStatsRequest(match=monitor.match, table_id=monitor.table_id)
-        encoded = codec.encode(request, Version.OF15)
-        cursor: int | None = 0
-        while cursor is not None:
-            data, cursor = session.bridge.datapath.query(
-                Version.OF15, encoded, session.now_ns, cursor
-            )
-            for message in messages_of(data):
-                reply = codec.decode(message).body
-                if isinstance(reply, FlowStatsReply):
-                    yield _initial_part(session, monitor, reply, xid)
-    yield codec.encode(FlowMonitorReply(), session.version, xid)
+        for flows in _flows_of(session, monitor):
+            full = b""
+            for flow in flows:
+                update = flow_update(MonitorEvent.INITIAL, flow, reason=0, flags=monitor.flags)
+                alone = codec.encode(FlowMonitorReply((update,)), session.version, xid)
+                if len(updates) + len(alone) > _LONGEST:
+                    full += _reply(empty, updates, more=True)
+                    updates = b""
+                updates += alone[len(empty) :]
+            yield full
+    yield _reply(empty, updates, more=False)
 
 
-def _initial_part(
-    session: "Session", monitor: FlowMonitor, reply: FlowStatsReply, xid: int
-) -> bytes:
-    updates = [
-        flow_update(MonitorEvent.INITIAL, flow, reason=0, flags=monitor.flags)
-        for flow in reply.flows
-        if watches(monitor, flow)
-    ]
-    # One update may be a few kilobytes, so few of them go into one message.
-    parts = [tuple(updates[at : at + 16]) for at in range(0, len(updates), 16)]
-    replies = (FlowMonitorReply(part, more=True) for part in parts)
-    return b"".join(codec.encode(each, session.version, xid) for each in replies)
+def _flows_of(session: "Session", monitor: FlowMonitor) -> Iterator[list[FlowStats]]:
+    """The flows that a monitor watches, piece by piece."""
+    request = FlowStatsRequest(match=monitor.match, table_id=monitor.table_id)
+    encoded = codec.encode(request, Version.OF15)
+    cursor: int | None = 0
+    while cursor is not None:
+        data, cursor = session.bridge.datapath.query(Version.OF15, encoded, session.now_ns, cursor)
+        for message in messages_of(data):
+            reply = codec.decode(message).body
+            flows = reply.flows if isinstance(reply, FlowStatsReply) else ()
+            yield [flow for flow in flows if watches(monitor, flow)]
+
+
+def _reply(empty: bytes, entries: bytes, *, more: bool) -> bytes:
+    """A multipart reply from its header and what is in it."""
+    length = (len(empty) + len(entries)).to_bytes(2, "big")
+    flags = bytes([0, more])
+    return empty[:2] + length + empty[4:10] + flags + empty[12:] + entries
 
 
 def _desc(session: "Session", body: Body, xid: int) -> None:

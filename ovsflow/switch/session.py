@@ -64,6 +64,9 @@ OUTPUT_HIGH: Final = 1 << 18
 #: Bytes of a request that an error echoes: all, but for what must still fit into one message.
 ECHOED_BYTES: Final = 0xFFFF - 32
 
+#: Pieces of a dump that are looked for in one go: those with little in them cost time too.
+PIECES_AT_ONCE: Final = 8
+
 _BULK: Final = {int(version): bytes(type_numbers(version, *TABLE_CHANGES)) for version in Version}
 _HELLO_INCOMPATIBLE: Final = 0
 _BAD_VERSION: Final = 0
@@ -414,7 +417,9 @@ class Session:
 
     def _continue_dump(self) -> None:
         assert self._dump is not None
-        while len(self._output) < OUTPUT_HIGH:
+        for _ in range(PIECES_AT_ONCE):
+            if len(self._output) >= OUTPUT_HIGH:
+                return
             piece = next(self._dump, None)
             if piece is None:
                 self._dump = None
