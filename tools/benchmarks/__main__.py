@@ -63,7 +63,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenarios", default="", help="only these (all; see --list)")
     parser.add_argument("--peers", default="", help="only these (all; see --list)")
     parser.add_argument("--pairs", type=int, default=7, help="pairs of rounds (7)")
-    parser.add_argument("--seconds", type=float, default=2, help="length of a round (2)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=3,
+        help="length of a round (3); half of it on one core, where figures are steadier",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table to FILE")
     parser.add_argument(

@@ -22,7 +22,7 @@ from ovsflow.testing.lab import Lab
 from tools.benchmarks import core_peers, dpdk, flow_mods, traces
 from tools.benchmarks.core import PREFIX
 from tools.benchmarks.core_peers import WARM_SECONDS, Core, Ovsflow, Shape, awake
-from tools.benchmarks.measure import OURS, Contest, Key, Plan, Progress
+from tools.benchmarks.measure import OURS, Contest, Key, Measure, Plan, Progress
 from tools.benchmarks.openflow_client import Client
 
 MODS_A_SECOND = 10_000
@@ -220,25 +220,58 @@ def kept(name: str, seconds: float, progress: Progress) -> Iterator[Contest]:
         sides: dict[str, Core] = {}
         with awake(sides):
             for side, lab in ((OURS, ours), (UNDISTURBED, theirs)):
-                sides[side] = core = Ovsflow(lab, Shape.PLAIN)
-                core.set_flows(disturbance.flows)
-                with Client(core.target, flow_mods.OF13) as client:
-                    client.request(disturbance.first())
-                core.open(capture)
-                core.settle(progress)
-                core.stop()
-
-            def disturbed() -> Mapping[str, float]:
-                core = sides[OURS]
-                with core.awake(), disturbance.meanwhile(core, files.directory):
-                    time.sleep(WARM_SECONDS)
-                    return {name: core.rate(seconds)}
-
+                sides[side] = Ovsflow(lab, Shape.PLAIN)
+                _victim(sides[side], disturbance, capture, progress)
             undisturbed = sides[UNDISTURBED]
             yield Contest(
                 {name: "Mpps"},
-                {OURS: disturbed, UNDISTURBED: lambda: {name: undisturbed.turn(seconds)}},
+                {
+                    OURS: lambda: {name: _disturbed(sides[OURS], disturbance, capture, seconds)},
+                    UNDISTURBED: lambda: {name: undisturbed.turn(seconds)},
+                },
             )
+
+
+@contextlib.contextmanager
+def shares(name: str, seconds: float, progress: Progress) -> Iterator[Contest]:
+    """What ovsflow and Open vSwitch keep, each as a share of its own speed when left alone."""
+    disturbance = DISTURBANCES["kept-mods"]
+    with dpdk.huge_pages(), Lab() as ours, Lab() as theirs, Lab() as files:
+        progress(f"{name}: starting")
+        capture = files.directory / "trace.pcap"
+        traces.write_pcap(capture, disturbance.frames())
+        sides: dict[str, Core] = {}
+
+        def share(core: Core) -> Measure:
+            def measure() -> Mapping[str, float]:
+                alone = core.turn(seconds)
+                return {name: _disturbed(core, disturbance, capture, seconds) / alone}
+
+            return measure
+
+        with awake(sides):
+            sides[OURS] = Ovsflow(ours, Shape.PLAIN)
+            _victim(sides[OURS], disturbance, capture, progress)
+            sides[dpdk.PEER] = dpdk.OvsDpdk(theirs, Shape.PLAIN)
+            _victim(sides[dpdk.PEER], disturbance, capture, progress)
+            yield Contest({name: "kept"}, {side: share(core) for side, core in sides.items()})
+
+
+def _victim(core: Core, disturbance: Disturbance, capture: Path, progress: Progress) -> None:
+    """Lets a switch forward the victim's packets, and stops it until its turn."""
+    core.set_flows(disturbance.flows)
+    with Client(core.target, flow_mods.OF13) as client:
+        client.request(disturbance.first())
+    core.open(capture)
+    core.settle(progress)
+    core.stop()
+
+
+def _disturbed(core: Core, disturbance: Disturbance, capture: Path, seconds: float) -> float:
+    """Millions of packets a second that a switch forwards while it is disturbed."""
+    with core.awake(), disturbance.meanwhile(core, capture.parent):
+        time.sleep(WARM_SECONDS)
+        return core.rate(seconds)
 
 
 @contextlib.contextmanager
@@ -302,18 +335,22 @@ def _misses(core: Core) -> int:
     return int(found[1])
 
 
-SCENARIOS = {"first-packets": first_packets, **dict.fromkeys(DISTURBANCES, kept)}
+SCENARIOS = {
+    "first-packets": first_packets,
+    **dict.fromkeys(DISTURBANCES, kept),
+    "kept-mods-share": shares,
+}
 
 
 def peers_of(scenario: str) -> tuple[str, ...]:
     """Whom a scenario compares with."""
-    return (dpdk.PEER if SCENARIOS[scenario] is first_packets else UNDISTURBED,)
+    return (UNDISTURBED if SCENARIOS[scenario] is kept else dpdk.PEER,)
 
 
 def plans(wanted: Sequence[Key], seconds: float) -> list[Plan]:
-    """One plan for each scenario."""
+    """One plan for each scenario, its rounds half as long."""
 
     def plan(key: Key) -> Plan:
-        return Plan((key,), lambda progress: SCENARIOS[key[0]](key[0], seconds, progress))
+        return Plan((key,), lambda progress: SCENARIOS[key[0]](key[0], seconds / 2, progress))
 
     return [plan(key) for key in wanted]
