@@ -28,6 +28,8 @@ from tools.benchmarks.report import Report
 from tools.benchmarks.targets import TARGETS
 
 console = Console(stderr=True)
+#: Columns of a table that goes to a file.
+FILE_WIDTH = 150
 RESULTS, README = Path("docs/bench/results.json"), Path("README.md")
 
 
@@ -196,7 +198,10 @@ def show(results: Report) -> None:
     table = Table("scenario", "ovsflow", "peer", "ratio", "quartiles", "pairs", "gate and goal")
     for row in report.rows(results):
         table.add_row(*row.cells())
-    Console().print(table)
+    printer = Console()
+    if not printer.is_terminal:
+        printer = Console(width=FILE_WIDTH)
+    printer.print(table)
 
 
 def main() -> int:

@@ -200,5 +200,5 @@ def _prepare(
     hits = rehearsal.rehearse(core, frames, sent, capture.parent, ranked=scenario.ranked)
     core.open(capture)
     core.settle(lambda text: progress(f"{side}: {text}"))
-    core.stop()
+    core.rest()
     return hits

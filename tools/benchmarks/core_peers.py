@@ -183,6 +183,14 @@ class Core(abc.ABC):
         """Lets it run again."""
         self.process.process.send_signal(signal.SIGCONT)
 
+    def rest(self) -> None:
+        """Stops it for turns to come, with all that it has learned."""
+        self.stop()
+
+    def release(self) -> None:
+        """Lets it run again, and end."""
+        self.go_on()
+
     @contextlib.contextmanager
     def awake(self) -> Iterator[None]:
         """Lets it run while the block lasts."""
@@ -211,7 +219,7 @@ def awake(cores: Mapping[str, Core]) -> Iterator[None]:
         yield
     finally:
         for core in cores.values():
-            core.go_on()
+            core.release()
 
 
 class Ovsflow(Core):

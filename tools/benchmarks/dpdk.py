@@ -74,6 +74,7 @@ class OvsDpdk(Core):
         self._environment = ("env", f"OVS_RUNDIR={run}", f"OVS_LOGDIR={run}")
         self._shape = shape
         self.many = many
+        self._resting = False
         process = self._start(lab, node)
         inner, outer = run / "br0.mgmt", run / "br-phy.mgmt"
         arrives = Place(outer if shape is Shape.DECAP else inner, 1)
@@ -94,7 +95,7 @@ class OvsDpdk(Core):
             *(*self._environment, "ovsdb-server", str(run / "conf.db"), f"--remote=p{socket}"),
         )
         lab.wait_for(Path(run, "db.sock").is_socket, "ovsdb-server", server)
-        self._db = (*self._environment, "ovs-vsctl", f"--db={socket}")
+        self._db = (*self._environment, "ovs-vsctl", f"--db={socket}", "--timeout=30")
         node.run(*self._db, "--no-wait", "init")
         settings = (
             "dpdk-init=true",
@@ -180,6 +181,7 @@ class OvsDpdk(Core):
 
     def forget(self) -> None:
         """Empties the datapath's flow table; from now on each connection has its own entry."""
+        self._ctl("upcall/set-flow-limit", str(FLOW_LIMIT))
         self._ctl("upcall/disable-megaflows")
         self._ctl("revalidator/purge")
 
@@ -206,6 +208,23 @@ class OvsDpdk(Core):
                 )
         if self.many:
             self._choose_caches(progress)
+
+    def rest(self) -> None:
+        """Stops it for turns to come, the datapath's flows kept as they are.
+
+        What watches over them would take the time of a stop for its own slowness, and put up
+        with fewer of them.
+        """
+        self._ctl("revalidator/pause")
+        self._resting = True
+        super().rest()
+
+    def release(self) -> None:
+        """Lets it run again, and end."""
+        super().release()
+        # It would wait without end for those that do not rest.
+        if self._resting:
+            self._ctl("revalidator/resume")
 
     def _choose_caches(self, progress: Progress) -> None:
         """Tries each choice until its rate is steady, and keeps the fastest."""
@@ -240,16 +259,26 @@ class OvsDpdk(Core):
 
 @contextlib.contextmanager
 def huge_pages() -> Iterator[None]:
-    """Reserves the huge pages that DPDK needs while the block lasts."""
+    """Reserves the huge pages that DPDK needs while the block lasts, beside those that are in use.
+
+    Raises:
+        HostError: There is not enough memory in one piece.
+    """
     path = Path("/proc/sys/vm/nr_hugepages")
-    before = path.read_text()
-    if int(before) < HUGE_PAGES:
-        path.write_text(str(HUGE_PAGES))
+    before = int(path.read_text())
+    path.write_text(str(before + max(0, HUGE_PAGES - _free_pages())))
     mount = Path("/dev/hugepages")
     mount.mkdir(exist_ok=True)
     if not mount.is_mount():
         subprocess.run(["mount", "-t", "hugetlbfs", "none", str(mount)], check=True)
     try:
+        if (free := _free_pages()) < HUGE_PAGES:
+            raise HostError(f"{free} free huge pages of 2 MiB are fewer than {HUGE_PAGES}")
         yield
     finally:
-        path.write_text(before)
+        path.write_text(str(before))
+
+
+def _free_pages() -> int:
+    words = Path("/proc/meminfo").read_text().split()
+    return int(words[words.index("HugePages_Free:") + 1])
