@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ovsflow.errors import HostError
-from tools.benchmarks import control, core, overlay, rehearsal, traces
+from tools.benchmarks import control, core, dpdk, overlay, rehearsal, traces
 from tools.benchmarks.core_peers import IN_FLIGHT, Shape, Window
 from tools.benchmarks.datagrams import PAYLOAD, Received, Tally, Words, payloads
 from tools.benchmarks.losses import Losses
@@ -209,3 +209,9 @@ def test_captures_are_read_as_they_were_written(tmp_path: Path) -> None:
     path.write_bytes(cut)
     with pytest.raises(HostError, match="was cut"):
         list(traces.read_pcap(path))
+
+
+def test_a_peer_that_still_learns_has_no_figure() -> None:
+    dpdk.check_settled(dpdk.SETTLED_MISSES)
+    with pytest.raises(HostError, match="had not settled"):
+        dpdk.check_settled(dpdk.SETTLED_MISSES + 1)

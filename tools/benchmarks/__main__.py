@@ -1,6 +1,7 @@
 """The `tools/bench` command."""
 
 import argparse
+import contextlib
 import datetime
 import subprocess
 import sys
@@ -13,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ovsflow.errors import OvsflowError
+from ovsflow.errors import HostError, OvsflowError
 from ovsflow.testing.lab import termination_as_exit
-from tools.benchmarks import control, core, disturbance, overlay, plot, publish, report
+from tools.benchmarks import control, core, disturbance, dpdk, overlay, plot, publish, report
 from tools.benchmarks.measure import (
     Comparison,
     Key,
@@ -30,6 +31,8 @@ from tools.benchmarks.targets import TARGETS
 console = Console(stderr=True)
 #: Columns of a table that goes to a file.
 FILE_WIDTH = 150
+#: Characters that are kept of what went wrong.
+REASON_LENGTH = 150
 RESULTS, README = Path("docs/bench/results.json"), Path("README.md")
 
 
@@ -144,7 +147,10 @@ def measure(options: argparse.Namespace, results: Report) -> None:
     done = {one.key: len(one.good) for one in results.comparisons if not one.failure}
     missing = [key for key in wanted(options) if done.get(key, 0) < options.pairs]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+    with (
+        contextlib.ExitStack() as stack,
+        Progress(*columns, TimeElapsedColumn(), console=console) as bar,
+    ):
         task = bar.add_task("starting", total=len(missing))
 
         def tell(text: str) -> None:
@@ -152,6 +158,10 @@ def measure(options: argparse.Namespace, results: Report) -> None:
             if not console.is_terminal:
                 console.print(text, highlight=False)
 
+        if any(peer == dpdk.PEER for _, peer in missing):
+            # Later, memory may be in pieces.  Who needs them asks again, and complains.
+            with contextlib.suppress(HostError):
+                stack.enter_context(dpdk.huge_pages())
         for family in FAMILIES:
             of_family = [key for key in missing if HOME[key[0]] is family]
             for plan in family.plans(of_family, options.seconds) if of_family else ():
@@ -188,7 +198,7 @@ def carry_out(plan: Plan, options: argparse.Namespace, results: Report, tell: Te
         console.print(f"[red]{plan.keys[0][0]} is void:[/] {error}", highlight=False, markup=True)
         for scenario, peer in plan.keys:
             void = results.comparison(scenario, "", peer)
-            void.failure = str(error).strip().split("\n")[0]
+            void.failure = str(error).strip().split("\n")[0][:REASON_LENGTH]
             void.pairs.clear()
         save()
 
