@@ -5,7 +5,7 @@ sentence and exit status 1.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ofctl.address import find
@@ -16,9 +16,17 @@ from ofctl.settings import Settings
 from ovsflow.errors import ParseError
 from ovsflow.openflow.codec import Received
 from ovsflow.openflow.constants import VERSION_NAMES, Version
-from ovsflow.openflow.handshake import FeaturesReply, FeaturesRequest
+from ovsflow.openflow.handshake import BarrierRequest, FeaturesReply, FeaturesRequest
 from ovsflow.openflow.port import PortDesc
 from ovsflow.openflow.port_stats import PortDescReply, PortDescRequest
+from ovsflow.openflow.table_stats import (
+    TableFeature,
+    TableFeaturesReply,
+    TableFeaturesRequest,
+    TableStats,
+    TableStatsReply,
+    TableStatsRequest,
+)
 from ovsflow.openflow.text.names import NUMBERS, Names, find_port
 from ovsflow.openflow.wire import Body
 
@@ -42,6 +50,7 @@ class Session:
             find(target), settings.versions, settings.timeout, settings.tls
         )
         self._ports: tuple[PortDesc, ...] | None = None
+        self._tables: dict[int, str] | None = None
 
     @property
     def version(self) -> int:
@@ -62,29 +71,47 @@ class Session:
                 self._ports = tuple(port for part in parts for port in part.ports)
         return self._ports
 
-    def port_names(self) -> Names:
-        """Names of the switch's ports."""
-        return Names({port.number: port.name for port in self.ports()})
+    def names(self, *, tables: bool = True) -> Names:
+        """Names of the switch's ports and, if they are asked for, its tables."""
+        ports = {port.number: port.name for port in self.ports()}
+        return Names(ports, self._table_names() if tables else {})
+
+    def _table_names(self) -> dict[int, str]:
+        """Tables that have a name; none of a switch that does not tell."""
+        connection = self.connection
+        if self._tables is None:
+            found: Sequence[TableStats | TableFeature] = ()
+            try:
+                if self.version == Version.OF10:
+                    stats = connection.collect(TableStatsRequest(), TableStatsReply)
+                    found = [table for part in stats for table in part.tables]
+                else:
+                    features = connection.collect(TableFeaturesRequest(), TableFeaturesReply)
+                    found = [table for part in features for table in part.tables]
+            except SwitchRefusedError:
+                pass
+            self._tables = {table.table_id: table.name for table in found if table.name}
+        return self._tables
 
     def port(self, word: str) -> int:
         """The port that a person means, by number or name."""
         number = find_port(word)
         if number is None:
-            number = find_port(word, self.port_names())
+            number = find_port(word, self.names(tables=False))
         if number is None:
             raise CommandError(f"{self.target}: couldn't find port `{word}'")
         return number
 
-    def printer(self) -> MessagePrinter:
-        """Prints this switch's messages."""
-        names = self.port_names() if self.settings.shows_names else NUMBERS
+    def printer(self, *, tables: bool = False) -> MessagePrinter:
+        """Prints this switch's messages; with names of `tables` if messages tell of any."""
+        names = self.names(tables=tables) if self.settings.shows_names else NUMBERS
         return MessagePrinter(
             names, self.settings.paint, self.settings.stats, self.settings.more + 1
         )
 
-    def show(self, messages: Iterable[Received]) -> None:
+    def show(self, messages: Iterable[Received], *, tables: bool = False) -> None:
         """Prints messages as they come."""
-        printer = self.printer()
+        printer = self.printer(tables=tables)
         for message in messages:
             sys.stdout.write(printer.text(message))
 
@@ -100,7 +127,7 @@ class Session:
         except ParseError as error:
             first = error
         try:
-            return read(self.port_names())
+            return read(self.names())
         except ParseError as error:
             raise CommandError(parse_sentence(error, place)) from first
 
@@ -111,6 +138,10 @@ class Session:
     def change_bytes(self, messages: Sequence[bytes]) -> None:
         """As `change`, for messages in bytes."""
         self._raise(self.connection.tell_bytes(messages))
+
+    def settle(self, sent: Mapping[int, Body]) -> None:
+        """Waits until the switch has dealt with what was written, by transaction id."""
+        self._raise(self.connection.settle_request(BarrierRequest(), sent))
 
     def _raise(self, errors: Sequence[SwitchRefusedError]) -> None:
         if errors:

@@ -228,7 +228,7 @@ def _dump_flows(session: Session, arguments: Sequence[str]) -> None:
     settings = session.settings
     wanted = flow_filter(session, ",".join(arguments))
     if settings.json:
-        names = session.printer().names
+        names = session.printer(tables=True).names
         flows = _sorted(session, flows_of(session, wanted))
         forms = [jsonform.plain(flow, session.version, names) for flow in flows]
         sys.stdout.write(jsonform.dump(list(forms)))
@@ -236,7 +236,7 @@ def _dump_flows(session: Session, arguments: Sequence[str]) -> None:
         _dump_bytes(session, wanted)
     elif settings.sort or not settings.stats or settings.shows_names:
         # As a list for people or scripts: without the heading of each part of the reply.
-        printer = session.printer()
+        printer = session.printer(tables=True)
         for flow in _sorted(session, flows_of(session, wanted)):
             if session.version == Version.OF10:
                 flow = replace(flow, idle_age=None, hard_age=None)
@@ -251,7 +251,7 @@ def _dump_flows(session: Session, arguments: Sequence[str]) -> None:
 def _dump_bytes(session: Session, wanted: FlowFilter) -> None:
     """The same without an object for each flow: a million are no rarity."""
     settings = session.settings
-    dump = FlowDump(session.version, session.printer().names, settings.stats)
+    dump = FlowDump(session.version, session.printer(tables=True).names, settings.stats)
     plain = settings.stats and not settings.shows_names
     count = 0
     # Where the flows themselves run down the terminal, they are progress enough.

@@ -8,8 +8,8 @@ from ofctl.commands.flows import read_lines
 from ofctl.commands.switch import show_parts
 from ofctl.errors import CommandError
 from ofctl.session import Session
-from ovsflow.openflow.constants import GroupModCommand, GroupNumber, Version
-from ovsflow.openflow.group_mod import GroupMod
+from ovsflow.openflow.constants import GroupModCommand, GroupNumber
+from ovsflow.openflow.group_mod import GroupMod, has_properties
 from ovsflow.openflow.group_stats import GroupDescRequest, GroupFeaturesRequest, GroupStatsRequest
 from ovsflow.openflow.text.parse import parse_group
 
@@ -32,7 +32,6 @@ def _send(session: Session, groups: Iterable[GroupMod]) -> None:
 
 def _changing(command: GroupModCommand) -> Run:
     def act(session: Session, arguments: Sequence[str]) -> None:
-        session.needs(Version.OF13, "this command")
         wanted = command
         if command == GroupModCommand.MODIFY and session.settings.may_create:
             wanted = GroupModCommand.ADD_OR_MODIFY
@@ -47,14 +46,12 @@ def _changing(command: GroupModCommand) -> Run:
 
 
 def _add_groups(session: Session, arguments: Sequence[str]) -> None:
-    session.needs(Version.OF13, "add-groups")
     name = arguments[0]
     groups = [read_group(session, line, None, f"{name}:{at}") for at, line in read_lines(name)]
     _send(session, groups)
 
 
 def _wanted(session: Session, arguments: Sequence[str]) -> int:
-    session.needs(Version.OF13, "this command")
     word = arguments[0].removeprefix("group_id=") if arguments else "all"
     if word.lower() == "all":
         return GroupNumber.ALL
@@ -65,8 +62,8 @@ def _wanted(session: Session, arguments: Sequence[str]) -> int:
 
 def _dump_groups(session: Session, arguments: Sequence[str]) -> None:
     group = _wanted(session, arguments)
-    # Before OpenFlow 1.5 a switch tells all groups, whatever it is asked.
-    number = group if session.version >= Version.OF15 else GroupNumber.ALL
+    # From OpenFlow 1.3 to 1.4 a switch tells all groups, whatever it is asked.
+    number = group if has_properties(session.version) else GroupNumber.ALL
     show_parts(session, GroupDescRequest(number), "groups")
 
 
@@ -75,7 +72,6 @@ def _dump_stats(session: Session, arguments: Sequence[str]) -> None:
 
 
 def _dump_features(session: Session, arguments: Sequence[str]) -> None:
-    session.needs(Version.OF13, "dump-group-features")
     show_parts(session, GroupFeaturesRequest())
 
 
@@ -127,7 +123,7 @@ COMMANDS = (
     Command(
         "insert-buckets",
         "SWITCH GROUP",
-        "add buckets to a group (OpenFlow 1.5)",
+        "add buckets to a group (OpenFlow 1.0 and 1.5)",
         _changing(GroupModCommand.INSERT_BUCKET),
         2,
         2,
@@ -137,7 +133,7 @@ COMMANDS = (
     Command(
         "remove-buckets",
         "SWITCH GROUP",
-        "remove buckets from a group (OpenFlow 1.5)",
+        "remove buckets from a group (OpenFlow 1.0 and 1.5)",
         _changing(GroupModCommand.REMOVE_BUCKET),
         2,
         2,

@@ -96,7 +96,7 @@ def parse_watch(text: str, number: int, version: int, names: Names) -> FlowMonit
 
 
 def _monitor(session: Session, arguments: Sequence[str]) -> None:
-    printer = session.printer()
+    printer = session.printer(tables=True)
     printer.detail = session.settings.more + 2
     watches = 0
     for word in arguments:

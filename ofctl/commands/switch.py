@@ -64,10 +64,11 @@ def _show(session: Session, arguments: Sequence[str]) -> None:
 def show_parts(session: Session, request: StatsRequest, attribute: str | None = None) -> None:
     """Asks for statistics and prints the reply; JSON shows one attribute of its parts."""
     parts = session.connection.parts(request)
+    of_tables = attribute == "tables"
     if not session.settings.json:
-        session.show(parts)
+        session.show(parts, tables=of_tables)
         return
-    names = session.printer().names
+    names = session.printer(tables=of_tables).names
     forms: list[jsonform.Json] = []
     for part in parts:
         form = jsonform.plain(part.body, session.version, names)

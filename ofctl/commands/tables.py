@@ -1,6 +1,7 @@
 """Commands about tables, and about the table of tunnel options."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ofctl import jsonform
 from ofctl.commands.command import Command, with_session
@@ -8,6 +9,7 @@ from ofctl.commands.switch import show_parts
 from ofctl.errors import CommandError
 from ofctl.printing.table_features import features_text, read_table
 from ofctl.session import Session
+from ovsflow.openflow import codec
 from ovsflow.openflow.constants import ALL_TABLES, Version
 from ovsflow.openflow.modify import TableMod
 from ovsflow.openflow.multipart import StatsRequest
@@ -16,14 +18,18 @@ from ovsflow.openflow.notices import TableDesc
 from ovsflow.openflow.table_stats import (
     TableDescReply,
     TableDescRequest,
+    TableFeature,
     TableFeaturesReply,
     TableFeaturesRequest,
     TableStatsRequest,
 )
-from ovsflow.openflow.text.names import find_table
+from ovsflow.openflow.text.names import NUMBERS, find_table
 
 _GROUP = "Tables"
 _EVICTION, _VACANCY = 1 << 2, 1 << 3
+
+_MOST_FEATURE = 8192
+"""Bytes that one table's features are taken to need at most."""
 
 
 def _stats(session: Session, arguments: Sequence[str]) -> None:
@@ -50,28 +56,71 @@ def _desc(session: Session, arguments: Sequence[str]) -> None:
     _whole(session, TableDescRequest())
 
 
+_SETTINGS = "evict, noevict, vacancy:LOW,HIGH, novacancy or name:NAME"
+_OLD_MISSES = ("drop", "continue", "controller")
+_NAME_BYTES, _MOST_BYTES = 31, 60_000
+
+
 def _mod_table(session: Session, arguments: Sequence[str]) -> None:
-    session.needs(Version.OF14, "mod-table")
-    word, setting = arguments[0], arguments[1].lower()
-    table = ALL_TABLES if word.lower() == "all" else find_table(word)
+    word, setting = arguments[0], arguments[1]
+    table = ALL_TABLES if word.lower() == "all" else find_table(word, NUMBERS)
+    if table is None:
+        table = find_table(word, session.names())
     if table is None:
         raise CommandError(f'unknown table "{word}"')
+    if setting.startswith("name:") and table != ALL_TABLES:
+        _rename(session, table, setting.removeprefix("name:"))
+        return
+    session.change([_setting(session, table, setting.lower())])
+
+
+def _setting(session: Session, table: int, setting: str) -> TableMod:
+    if setting in _OLD_MISSES:
+        raise CommandError(
+            f"table_mod '{setting}' requires one of the OpenFlow versions OpenFlow11, OpenFlow12"
+        )
     if setting in ("evict", "noevict"):
+        _needs(session, setting)
         config = _old_config(session, table) & ~_EVICTION
-        session.change([TableMod(table, config | (_EVICTION if setting == "evict" else 0))])
-        return
+        return TableMod(table, config | (_EVICTION if setting == "evict" else 0))
     if setting == "novacancy":
-        session.change([TableMod(table, _old_config(session, table) & ~_VACANCY)])
-        return
+        _needs(session, setting)
+        return TableMod(table, _old_config(session, table) & ~_VACANCY)
     marks = setting.removeprefix("vacancy:").split(",")
     if not setting.startswith("vacancy:") or len(marks) != 2 or not all(m.isdigit() for m in marks):
-        wanted = "evict, noevict, vacancy:LOW,HIGH or novacancy"
-        raise CommandError(f"invalid table_mod setting {arguments[1]}: want {wanted}")
+        raise CommandError(f"invalid table_mod setting {setting}: want {_SETTINGS}")
     low, high = int(marks[0]), int(marks[1])
     if not low <= high <= 100:
-        raise CommandError(f"invalid vacancy {arguments[1]}: want two percentages, low and high")
-    config = _old_config(session, table) | _VACANCY
-    session.change([TableMod(table, config, vacancy=(low, high))])
+        raise CommandError(f"invalid vacancy {setting}: want two percentages, low and high")
+    _needs(session, setting)
+    return TableMod(table, _old_config(session, table) | _VACANCY, vacancy=(low, high))
+
+
+def _needs(session: Session, setting: str, version: Version = Version.OF14) -> None:
+    session.needs(version, f"mod-table {setting}")
+
+
+def _rename(session: Session, table: int, name: str) -> None:
+    """Names a table: the switch is told again what all its tables can do, and this one's name."""
+    _needs(session, "name:", Version.OF13)
+    if len(name.encode()) > _NAME_BYTES:
+        raise CommandError(f"{name}: a table's name has at most {_NAME_BYTES} bytes")
+    connection = session.connection
+    known = connection.collect(TableFeaturesRequest(), TableFeaturesReply)
+    tables = [each for part in known for each in part.tables]
+    if table not in [each.table_id for each in tables]:
+        raise CommandError(f"{session.target}: no table {table}")
+    renamed = [replace(each, name=name) if each.table_id == table else each for each in tables]
+    xid = connection.reserve_xid()
+    piece: list[TableFeature] = []
+    for at, each in enumerate(renamed, 1):
+        piece.append(each)
+        size = sum(len(item.data) + 4 for one in piece for item in one.properties)
+        if at == len(renamed) or size > _MOST_BYTES - _MOST_FEATURE:
+            request = TableFeaturesRequest(tuple(piece), more=at < len(renamed))
+            connection.write(codec.encode(request, session.version, xid))
+            piece = []
+    session.settle({xid: TableFeaturesRequest()})
 
 
 def _old_config(session: Session, table: int) -> int:
@@ -129,8 +178,8 @@ COMMANDS = (
     ),
     Command(
         "mod-table",
-        "SWITCH TABLE evict|noevict|vacancy:LOW,HIGH|novacancy",
-        "change eviction and vacancy of a table (OpenFlow 1.4 and later)",
+        "SWITCH TABLE evict|noevict|vacancy:LOW,HIGH|novacancy|name:NAME",
+        "change eviction and vacancy of a table (OpenFlow 1.4 and later), or name it (1.3)",
         with_session(_mod_table),
         3,
         3,

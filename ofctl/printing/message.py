@@ -149,12 +149,14 @@ def name_of(message: Received) -> str:
     if isinstance(body, multipart.StatsRequest | multipart.StatsReply):
         direction = "request" if isinstance(body, multipart.StatsRequest) else "reply"
         stem = kind.removesuffix("Request").removesuffix("Reply")
-        prefix = "NXST" if own else "OFPST"
+        old = message.version == Version.OF10
+        prefix = "NXST" if own or (old and body.STATS in multipart.NICIRA_GROUPS) else "OFPST"
         if stem == "FlowMonitor" and message.version < Version.OF14:
-            prefix = "NXST" if message.version == Version.OF10 else "ONFST"
+            prefix = "NXST" if old else "ONFST"
         return f"{prefix}_{_STATS_NAMES.get(stem, _upper(stem))} {direction}"
     if isinstance(body, packets.PacketIn) and body.form != PacketInFormat.STANDARD:
         return body.form.name
+    own = own or (isinstance(body, group_mod.GroupMod) and message.version == Version.OF10)
     if isinstance(body, _NICIRA) or own:
         return f"NXT_{_upper(kind)}"
     if isinstance(body, ErrorMessage):

@@ -24,7 +24,7 @@ from ovsflow.openflow.constants import (
 )
 from ovsflow.openflow.failure import ErrorMessage
 from ovsflow.openflow.flow_mod import FlowMod
-from ovsflow.openflow.group_mod import GroupMod
+from ovsflow.openflow.group_mod import NXT_GROUP_MOD, GroupMod
 from ovsflow.openflow.modify import MeterMod, PortMod, TableMod
 from ovsflow.openflow.multipart_codec import decode_reply, decode_request
 from ovsflow.openflow.packets import PacketIn, PacketOut
@@ -201,6 +201,8 @@ def _extensions(version: int) -> dict[tuple[int, int], Callable[[bytes], Body]]:
         (NICIRA, 10): handshake.RoleRequest.decode_nicira,
         (NICIRA, 11): handshake.RoleReply.decode_nicira,
     }
+    if version == Version.OF10:
+        readers[NICIRA, NXT_GROUP_MOD] = _reader(GroupMod, version)
     if version == Version.OF13:
         # What later versions have messages for.
         readers[ONF, 1911] = lambda data: notices.RoleStatus.decode_body(data, version)

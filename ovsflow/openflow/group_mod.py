@@ -1,6 +1,7 @@
 """GROUP_MOD, and the buckets that group descriptions carry as well.
 
-Two forms: OpenFlow 1.3's, and 1.5's with properties.
+Two forms: OpenFlow 1.3's, and 1.5's with properties, which Nicira's NXT_GROUP_MOD of OpenFlow 1.0
+has too, with actions of that version.
 
 Source: OpenFlow 1.3.5 §7.3.4.2, 1.5.1 §7.3.4.3; Netronome's extension for how a group selects.
 """
@@ -13,6 +14,7 @@ from typing import ClassVar, Self
 from ovsflow.openflow.action_codec import decode_actions, encode_actions
 from ovsflow.openflow.actions import Action
 from ovsflow.openflow.constants import (
+    NICIRA,
     BucketNumber,
     ErrorType,
     GroupModCommand,
@@ -22,8 +24,9 @@ from ovsflow.openflow.constants import (
     PortNumber,
     Version,
 )
-from ovsflow.openflow.match import MATCH_ALL, Match
-from ovsflow.openflow.match_codec import decode_tlvs, encode_tlvs
+from ovsflow.openflow.fields import Field, by_name
+from ovsflow.openflow.match import MATCH_ALL, Match, MatchField
+from ovsflow.openflow.match_codec import read_tlv, tlv_bytes
 from ovsflow.openflow.wire import (
     BAD_PROPERTY_LEN,
     Body,
@@ -47,6 +50,7 @@ _BUCKET15 = struct.Struct("!HHI")
 _WEIGHT, _WATCH_PORT, _WATCH_GROUP = 0, 1, 2
 _BUCKET_SIZES = {_WEIGHT: 4, _WATCH_PORT: 4, _WATCH_GROUP: 4}
 
+_BAD_FIELD = (int(ErrorType.BAD_MATCH), 6)
 _BAD_TYPE = (int(ErrorType.GROUP_MOD_FAILED), 10)
 _BAD_COMMAND = (int(ErrorType.GROUP_MOD_FAILED), 11)
 _BAD_BUCKET = (int(ErrorType.GROUP_MOD_FAILED), 12)
@@ -56,8 +60,16 @@ _NETRONOME = 0x0000154D
 _SELECTION = struct.Struct("!II4x16sQ")
 _SELECTION_METHOD = 1
 
+_NICIRA_HEAD = struct.Struct("!II")
+NXT_GROUP_MOD = 31
+
 _COMMANDS13 = frozenset((0, 1, 2, int(GroupModCommand.ADD_OR_MODIFY)))
 _COMMANDS15 = _COMMANDS13 | {3, 5}
+
+
+def has_properties(version: int) -> bool:
+    """Whether groups of a version are told with properties."""
+    return version >= Version.OF15 or version == Version.OF10
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +131,26 @@ class GroupMod(Body):
     selection: Selection | None = None
     properties: tuple[Property, ...] = ()
 
+    def wire_form(self, version: int) -> tuple[int, bytes]:
+        """As ever; in OpenFlow 1.0 behind Nicira's header."""
+        if version == Version.OF10:
+            head = _NICIRA_HEAD.pack(NICIRA, NXT_GROUP_MOD)
+            return int(MessageType.EXPERIMENTER), head + self.encode_body(version)
+        return super(GroupMod, self).wire_form(version)
+
     def encode_body(self, version: int) -> bytes:
         """The group in the form of `version`.
 
         Raises:
             EncodeError: The version has no such command or property.
         """
-        if version >= Version.OF15:
+        if has_properties(version):
             buckets = encode_buckets(self.buckets, self.type, version)
             numbers = (self.command, self.type, self.group_id, len(buckets))
             data = pack(_GROUP_MOD15, "group mod", *numbers, self.command_bucket_id)
-            return data + buckets + encode_group_properties(self.selection, self.properties)
+            return (
+                data + buckets + encode_group_properties(self.selection, self.properties, version)
+            )
         if self.command not in _COMMANDS13:
             raise missing(version, f"group command {self.command}")
         if self.selection is not None or self.properties:
@@ -141,7 +162,7 @@ class GroupMod(Body):
     def decode_body(cls, data: bytes, version: int) -> Self:
         """Reads the group in the form of `version`."""
         reader = Reader(data, "group mod")
-        if version >= Version.OF15:
+        if has_properties(version):
             command, kind, group, length, place = reader.read(_GROUP_MOD15)
             buckets = decode_buckets(reader.take(length), kind, version)
             selection, others = decode_group_properties(reader.rest())
@@ -149,7 +170,7 @@ class GroupMod(Body):
             (command, kind, group), place = reader.read(_GROUP_MOD), int(BucketNumber.ALL)
             buckets = decode_buckets(reader.rest(), kind, version)
             selection, others = None, ()
-        if command not in (_COMMANDS15 if version >= Version.OF15 else _COMMANDS13):
+        if command not in (_COMMANDS15 if has_properties(version) else _COMMANDS13):
             raise fault(_BAD_COMMAND, f"unknown group command {command}")
         if kind > GroupType.FAST_FAILOVER:
             raise fault(_BAD_TYPE, f"unknown group type {kind}")
@@ -158,9 +179,9 @@ class GroupMod(Body):
 
 def encode_buckets(buckets: Sequence[Bucket], group_type: int, version: int) -> bytes:
     """Buckets back to back, in the form of `version`."""
-    if version >= Version.OF15:
+    if has_properties(version):
         return b"".join(
-            _encode15(bucket, number, group_type) for number, bucket in enumerate(buckets)
+            _encode15(bucket, number, group_type, version) for number, bucket in enumerate(buckets)
         )
     return b"".join(_encode13(bucket, version) for bucket in buckets)
 
@@ -174,8 +195,8 @@ def _encode13(bucket: Bucket, version: int) -> bytes:
     return pack(_BUCKET, "bucket", *numbers) + actions
 
 
-def _encode15(bucket: Bucket, number: int, group_type: int) -> bytes:
-    actions = encode_actions(bucket.actions, Version.OF15)
+def _encode15(bucket: Bucket, number: int, group_type: int, version: int) -> bytes:
+    actions = encode_actions(bucket.actions, version)
     data = b""
     if bucket.weight or group_type == GroupType.SELECT:
         data += encode_property(_WEIGHT, unsigned(bucket.weight, 2, "weight") + bytes(2))
@@ -195,9 +216,9 @@ def decode_buckets(data: bytes, group_type: int, version: int) -> tuple[Bucket, 
     Raises:
         DecodeError: OFPGMFC_BAD_BUCKET, or what is wrong with an action.
     """
-    if version >= Version.OF15:
+    if has_properties(version):
         cut = records(data, _BUCKET15.size, _BAD_BUCKET, "bucket", length_at=0, align=8)
-        return tuple(_decode15(record, group_type) for record in cut)
+        return tuple(_decode15(record, group_type, version) for record in cut)
     cut = records(data, _BUCKET.size, _BAD_BUCKET, "bucket", length_at=0, align=8)
     return tuple(_decode13(record, version) for record in cut)
 
@@ -207,10 +228,10 @@ def _decode13(record: bytes, version: int) -> Bucket:
     return Bucket(decode_actions(record[_BUCKET.size :], version), weight, port, group)
 
 
-def _decode15(record: bytes, group_type: int) -> Bucket:
+def _decode15(record: bytes, group_type: int, version: int) -> Bucket:
     reader = Reader(record, "bucket", _BAD_BUCKET)
     _, length, number = reader.read(_BUCKET15)
-    actions = decode_actions(reader.take(length), Version.OF15)
+    actions = decode_actions(reader.take(length), version)
     values = {_WEIGHT: int(group_type == GroupType.SELECT)}
     others = []
     for item in decode_properties(reader.rest(), "bucket"):
@@ -231,19 +252,21 @@ def _decode15(record: bytes, group_type: int) -> Bucket:
     )
 
 
-def encode_group_properties(selection: Selection | None, others: Sequence[Property]) -> bytes:
-    """A group's properties in OpenFlow 1.5."""
+def encode_group_properties(
+    selection: Selection | None, others: Sequence[Property], version: int
+) -> bytes:
+    """A group's properties, in a version that has them."""
     data = b""
     if selection is not None:
         method = text_field(selection.method, 16, "selection method")
         numbers = (_NETRONOME, _SELECTION_METHOD, method, selection.parameter)
-        fields = encode_tlvs(selection.fields, Version.OF15)
+        fields = _encode_fields(selection.fields, version)
         data += encode_property(_EXPERIMENTER, pack(_SELECTION, "selection", *numbers) + fields)
     return data + b"".join(encode_property(item.kind, item.data) for item in others)
 
 
 def decode_group_properties(data: bytes) -> tuple[Selection | None, tuple[Property, ...]]:
-    """Reads a group's properties in OpenFlow 1.5."""
+    """Reads a group's properties, in a version that has them."""
     selection = None
     others = []
     for item in decode_properties(data, "group"):
@@ -251,8 +274,38 @@ def decode_group_properties(data: bytes) -> tuple[Selection | None, tuple[Proper
         if known:
             experimenter, kind, method, parameter = _SELECTION.unpack_from(item.data)
             if (experimenter, kind) == (_NETRONOME, _SELECTION_METHOD):
-                fields = decode_tlvs(item.data[_SELECTION.size :], strict=False)
+                fields = _decode_fields(item.data[_SELECTION.size :])
                 selection = Selection(text_of(method), parameter, fields)
                 continue
         others.append(item)
     return selection, tuple(others)
+
+
+def _encode_fields(chosen: Match, version: int) -> bytes:
+    """A set of fields: the value of each tells which bits count, in whole bytes where all do."""
+    data = b""
+    for item in chosen:
+        field = by_name(item.name)
+        header = None if field is None else field.header(version) or field.nxm_header()
+        if field is None or header is None:
+            raise missing(version, f"TLV for {item.name}")
+        value = _whole(field) if item.value == field.full_mask else item.value
+        data += tlv_bytes(field, header, value, size=item.size)
+    return data
+
+
+def _decode_fields(data: bytes) -> Match:
+    reader = Reader(data, "fields", BAD_PROPERTY_LEN)
+    items = []
+    while reader.left:
+        tlv = read_tlv(reader)
+        if tlv.field is None:
+            raise fault(_BAD_FIELD, f"unknown field {tlv.header:#x}")
+        size = tlv.size if tlv.field.variable else 0
+        value = tlv.field.full_mask if tlv.value == _whole(tlv.field) else tlv.value
+        items.append(MatchField(tlv.field.name, value, size=size))
+    return Match(tuple(items))
+
+
+def _whole(field: Field) -> int:
+    return int((1 << 8 * field.wire_bytes) - 1)

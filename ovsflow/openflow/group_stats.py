@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from ovsflow.openflow.constants import GroupNumber, MultipartType, Version
+from ovsflow.openflow.constants import GroupNumber, MultipartType
 from ovsflow.openflow.group_mod import (
     Bucket,
     Selection,
@@ -15,6 +15,7 @@ from ovsflow.openflow.group_mod import (
     decode_group_properties,
     encode_buckets,
     encode_group_properties,
+    has_properties,
 )
 from ovsflow.openflow.meter_stats import (
     MeterConfig,
@@ -117,14 +118,14 @@ class GroupStatsReply(StatsReply):
 
 @dataclass(frozen=True, slots=True)
 class GroupDescRequest(StatsRequest):
-    """Asks for the groups; only OpenFlow 1.5 can ask for one."""
+    """Asks for the groups; only OpenFlow 1.5 and Nicira's form can ask for one."""
 
     STATS: ClassVar[MultipartType] = MultipartType.GROUP_DESC
     group_id: int = GroupNumber.ALL
 
     def encode_stats(self, version: int) -> bytes:
-        """Nothing; in OpenFlow 1.5 the group."""
-        if version >= Version.OF15:
+        """Nothing; in OpenFlow 1.5, and in Nicira's form on 1.0, the group."""
+        if has_properties(version):
             return pack(_REQUEST, "group", self.group_id)
         if self.group_id != GroupNumber.ALL:
             raise missing(version, "request for the description of one group")
@@ -132,9 +133,9 @@ class GroupDescRequest(StatsRequest):
 
     @classmethod
     def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
-        """Reads nothing; in OpenFlow 1.5 the group."""
+        """Reads nothing; in OpenFlow 1.5, and in Nicira's form on 1.0, the group."""
         reader = Reader(data, "group request")
-        group = reader.read(_REQUEST)[0] if version >= Version.OF15 else int(GroupNumber.ALL)
+        group = reader.read(_REQUEST)[0] if has_properties(version) else int(GroupNumber.ALL)
         reader.end()
         return cls(group, more=more)
 
@@ -164,7 +165,7 @@ class GroupDescReply(StatsReply):
     @classmethod
     def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
         """Reads the groups."""
-        size = _DESC15.size if version >= Version.OF15 else _DESC.size
+        size = _DESC15.size if has_properties(version) else _DESC.size
         cut = records(data, size, BAD_REQUEST_LEN, "group", length_at=0, align=8)
         return cls(tuple(_decode_desc(record, version) for record in cut), more=more)
 
@@ -234,8 +235,8 @@ def _decode_stats(record: bytes) -> GroupStats:
 
 def _encode_desc(group: GroupDesc, version: int) -> bytes:
     buckets = encode_buckets(group.buckets, group.type, version)
-    if version >= Version.OF15:
-        tail = buckets + encode_group_properties(group.selection, group.properties)
+    if has_properties(version):
+        tail = buckets + encode_group_properties(group.selection, group.properties, version)
         numbers = (_DESC15.size + len(tail), group.type, group.group_id, len(buckets))
         return pack(_DESC15, "group", *numbers) + tail
     if group.selection is not None or group.properties:
@@ -246,7 +247,7 @@ def _encode_desc(group: GroupDesc, version: int) -> bytes:
 
 def _decode_desc(record: bytes, version: int) -> GroupDesc:
     reader = Reader(record, "group")
-    if version < Version.OF15:
+    if not has_properties(version):
         _, kind, number = reader.read(_DESC)
         return GroupDesc(number, kind, decode_buckets(reader.rest(), kind, version))
     _, kind, number, length = reader.read(_DESC15)

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from ovsflow.openflow.constants import MessageType, MultipartType, Version
+from ovsflow.openflow.constants import NICIRA, MessageType, MultipartType, Version
 from ovsflow.openflow.wire import (
     BAD_REQUEST_LEN,
     Body,
@@ -24,8 +24,16 @@ from ovsflow.openflow.wire import (
 
 _HEADER = struct.Struct("!HH4x")
 _HEADER10 = struct.Struct("!HH")
+_NICIRA_HEAD = struct.Struct("!II4x")
 _MORE = 1
 _DESC_SIZES = (256, 256, 256, 32, 256)
+
+NICIRA_GROUPS = {
+    MultipartType.GROUP_STATS: 7,
+    MultipartType.GROUP_DESC: 8,
+    MultipartType.GROUP_FEATURES: 9,
+}
+"""Groups on OpenFlow 1.0: Nicira's vendor statistics (NXST_GROUP and so on), in the form of 1.5."""
 
 # The first version of what did not always exist, and the last of what went away.
 _SINCE = {
@@ -77,6 +85,13 @@ class Stats(Body):
         Raises:
             EncodeError: The version has no such multipart message.
         """
+        if version == Version.OF10 and self.STATS in NICIRA_GROUPS:
+            head = _NICIRA_HEAD.pack(NICIRA, NICIRA_GROUPS[self.STATS])
+            return (
+                self.with_header(MultipartType.EXPERIMENTER, version)
+                + head
+                + self.encode_stats(version)
+            )
         if not has_multipart(version, self.STATS):
             raise missing(version, type(self).__name__)
         return self.with_header(self.STATS, version) + self.encode_stats(version)

@@ -84,6 +84,9 @@ def decode_reply(data: bytes, version: int) -> Stats:
     return _decode(data, version, _reply_classes(), _REPLY_EXTENSIONS)
 
 
+_NICIRA_HEAD_BYTES = 12
+_GROUPS = {(NICIRA, subtype): int(kind) for kind, subtype in multipart.NICIRA_GROUPS.items()}
+
 _Extension = Callable[[bytes, int, bool], Stats]
 
 
@@ -95,7 +98,11 @@ def _decode(
 ) -> Stats:
     kind, more, body = multipart.split_header(data, version)
     if kind == MultipartType.EXPERIMENTER:
-        reader = extensions.get((int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")))
+        name = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
+        group = _GROUPS.get(name) if version == Version.OF10 else None
+        if group is not None and len(body) >= _NICIRA_HEAD_BYTES:
+            return classes[group].decode_stats(body[_NICIRA_HEAD_BYTES:], version, more=more)
+        reader = extensions.get(name)
         head = 12 if version == Version.OF10 else 8
         if reader is not None and len(body) >= head:
             return reader(body[head:], version, more)

@@ -3,7 +3,13 @@
 from ovsflow.openflow.constants import Version
 from tests.ofctl.flow_maker import FlowMaker
 
-_FIELDS = ("ip_src", "ip_dst", "tcp_dst", "eth_src", "nw_proto", "ipv6_dst")
+_FIELDS = (
+    *("ip_src", "ip_dst", "nw_proto", "ipv6_dst", "tcp_dst", "udp_src", "sctp_dst", "arp_spa"),
+    *("eth_src", "eth_dst", "eth_type", "vlan_vid", "vlan_tci", "mpls_label", "ip_dscp", "nw_ttl"),
+    *("in_port", "tun_id", "tun_src", "metadata", "reg3", "xreg1", "pkt_mark", "icmp_type"),
+)
+
+_SELECTING = (Version.OF10, Version.OF15)
 
 
 class GroupMaker(FlowMaker):
@@ -13,7 +19,7 @@ class GroupMaker(FlowMaker):
         """A line for add-group."""
         kind = self.pick(("all", "select", "indirect", "ff", "fast_failover", "all", "select"))
         words = [f"group_id={self.below(0x1000)}", f"type={kind}"]
-        if kind == "select" and self.version >= Version.OF15 and self.chance(0.4):
+        if kind == "select" and self.version in _SELECTING and self.chance(0.4):
             words += self.selection()
         most = 1 if kind == "indirect" else 5
         fewest = 1 if kind == "indirect" else 0

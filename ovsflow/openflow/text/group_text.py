@@ -14,10 +14,11 @@ from ovsflow.openflow.constants import (
     PortNumber,
     Version,
 )
-from ovsflow.openflow.group_mod import Bucket, GroupMod, Selection
+from ovsflow.openflow.group_mod import Bucket, GroupMod, Selection, has_properties
 from ovsflow.openflow.match import Match, MatchField
 from ovsflow.openflow.text.action_parse import ActionParser
 from ovsflow.openflow.text.action_render import ActionRenderer
+from ovsflow.openflow.text.field_order import in_order
 from ovsflow.openflow.text.keys import full_mask
 from ovsflow.openflow.text.names import NUMBERS, Names, find_port, render_port
 from ovsflow.openflow.text.scan import BLANKS, SEPARATORS, Pair, Piece, bad, pairs
@@ -141,7 +142,7 @@ def parse_group_line(
         command,
         kind,
         line.group,
-        _numbered(buckets) if version >= Version.OF15 else _unnumbered(buckets),
+        _numbered(buckets) if has_properties(version) else _unnumbered(buckets),
         BucketNumber.ALL if line.place is None else line.place,
         line.selection if line.selection.method else None,
     )
@@ -158,9 +159,9 @@ def _check(line: _Line, piece: Piece, version: int) -> None:
         raise bad(piece, 'selection_method_param is only allowed with "selection_method"')
     if line.command == GroupModCommand.INSERT_BUCKET and line.place is None:
         raise bad(piece, "must specify a command bucket id")
-    if line.selection.method and version < Version.OF15:
+    if line.selection.method and not has_properties(version):
         raise bad(piece, "selection_method needs OpenFlow15 or later")
-    if line.command in _PLACED and version < Version.OF15:
+    if line.command in _PLACED and not has_properties(version):
         raise bad(piece, f"{line.command.name.lower()} needs OpenFlow15 or later")
 
 
@@ -197,7 +198,8 @@ def _hash_fields(piece: Piece, names: Names) -> Match:
                 message = "values are wildcards here and must not be all-zeros"
                 raise bad(pair.value, f"{pair.value.text}: {message}")
         found.append(MatchField(known.name, value))
-    return Match(tuple(found))
+    order = in_order(item.name for item in found)
+    return Match(tuple(sorted(found, key=lambda item: order.index(item.name))))
 
 
 def _split_buckets(piece: Piece) -> list[Piece]:
@@ -294,7 +296,8 @@ def _selection_words(selection: Selection, names: Names) -> str:
     if selection.parameter:
         text += f",selection_method_param={selection.parameter}"
     inner = []
-    for item in selection.fields:
+    given = {item.name: item for item in selection.fields}
+    for item in (given[name] for name in in_order(given)):
         known = fields.by_name(item.name)
         whole = known is None or item.value in (known.full_mask, full_mask(known.name))
         inner.append(item.name if whole else f"{item.name}={_mask_words(known, item.value, names)}")
@@ -309,7 +312,7 @@ def _mask_words(known: fields.Field | None, value: int, names: Names) -> str:
 
 def _bucket_words(bucket: Bucket, usual: int, version: int, renderer: ActionRenderer) -> str:
     words = []
-    if version >= Version.OF15 or version == Version.OF10:
+    if has_properties(version):
         words.append(f"bucket_id:{_place_word(bucket.id)}")
     if bucket.weight != usual:
         words.append(f"weight:{bucket.weight}")

@@ -135,17 +135,15 @@ fn tables(pipeline: &Pipeline, query: &Query, version: Version, reply: &mut Mult
                 }
             }
             _ => {
-                let Some(mut stats) = pipeline.table_stats(id) else {
+                let Some(stats) = pipeline.table_stats(id) else {
                     continue;
                 };
-                stats.name = format!("table{}", id.0);
                 if *query == Query::Table {
                     reply.entry(|out| encode::table_stats(version, &stats, out));
                     continue;
                 }
                 let features = TableFeatures {
                     table: id,
-                    name: stats.name,
                     max_entries: stats.max_entries,
                     last_table: TableId(TABLES as u8 - 1),
                 };

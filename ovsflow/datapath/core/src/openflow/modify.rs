@@ -2,6 +2,7 @@
 
 use crate::flow::FlowKey;
 use crate::flow::FlowMask;
+use crate::flow::field::FieldId;
 use crate::openflow::action::{Action, GroupId, Instructions, MeterId, TableId};
 use crate::packet::PortNo;
 
@@ -142,8 +143,8 @@ pub struct Selection {
     /// "hash", "dp_hash" or empty for the default.
     pub method: String,
     pub parameter: u64,
-    /// Fields that the hash reads.
-    pub fields: Match,
+    /// Fields that the hash reads, by their names in the message, and the bits of each that it reads.
+    pub fields: Vec<(FieldId, u128)>,
 }
 
 /// A GROUP_MOD.

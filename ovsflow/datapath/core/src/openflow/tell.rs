@@ -85,8 +85,6 @@ pub enum FlowEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableStats {
     pub table: TableId,
-    /// Name, for versions whose reply has one (1.0).
-    pub name: String,
     /// Most flows it holds.
     pub max_entries: u32,
     pub active: u32,
@@ -94,11 +92,10 @@ pub struct TableStats {
     pub matched: u64,
 }
 
-/// What one table can do; all tables can do the same, so only names and numbers differ.
+/// What one table can do; all tables can do the same, so only numbers differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableFeatures {
     pub table: TableId,
-    pub name: String,
     pub max_entries: u32,
     /// Tables that goto may name are those from here to `last_table`.
     pub last_table: TableId,

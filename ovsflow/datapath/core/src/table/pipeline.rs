@@ -250,12 +250,11 @@ impl Pipeline {
         self.rules.snapshot(id, now)
     }
 
-    /// Numbers of one table; its name is left empty.
+    /// Numbers of one table.
     pub fn table_stats(&self, id: TableId) -> Option<TableStats> {
         let table = self.rules.table(id)?;
         Some(TableStats {
             table: id,
-            name: String::new(),
             max_entries: table.limit,
             active: table.len() as u32,
             lookups: table.lookups,

@@ -4,7 +4,7 @@
 //! stay the same between runs, and need not agree with another switch's.
 
 use super::emit::{IPV4, IPV6};
-use crate::flow::{FlowKey, FlowMask, Slot, slot};
+use crate::flow::{FlowKey, FlowMask, Slot, field, slot};
 use crate::openflow::modify::Selection;
 
 /// The label in a label stack entry, and the service in a PBB I-TAG.
@@ -65,7 +65,12 @@ pub(super) fn fields(code: u16, ethertype: u16, proto: u8) -> FlowMask {
 /// Without them the hash reads all that tells one conversation from another on any network:
 /// packets without IP have addresses of other layers, or labels.
 pub(super) fn select_fields(selection: &Selection) -> FlowMask {
-    let mut chosen = &selection.fields.value & &selection.fields.mask;
+    let mut chosen = FlowMask::default();
+    for &(id, bits) in &selection.fields {
+        let field = field::field(id);
+        let bits = field.key_mask(bits);
+        chosen.set_masked(field.slot, bits, bits);
+    }
     chosen.words[crate::flow::PACKET_WORDS..].fill(0);
     if selection.method == "hash" && !chosen.is_zero() {
         return chosen;

@@ -3,7 +3,7 @@
 //! Sources: OpenFlow 1.3.5 §7.3.4.3, 1.5.1 §7.3.4.3; Netronome's selection_method property.
 
 use super::action::{MAX_GROUP, Scope, list};
-use super::matching::{Rules, tlvs};
+use super::matching::{Tlv, measure_tlv};
 use super::{Context, EXPERIMENTER, Wire, aligned_body, message_type, nicira_subtype};
 use crate::error::OfResult;
 use crate::openflow::Version;
@@ -161,13 +161,14 @@ fn selection(p: &mut Reader<'_>) -> OfResult<Selection> {
     let len = name.iter().position(|&byte| byte == 0).unwrap_or(16);
     let method = String::from_utf8_lossy(name.get(..len).unwrap_or_default()).into_owned();
     let parameter = p.u64()?;
-    let rules = Rules {
-        field_set: true,
-        ..Rules::default()
-    };
-    let (fields, _) = tlvs(p.rest(), rules)?;
+    // A field's value is a mask of what is read of it; whole bytes of ones stand for all of it.
+    let mut fields = Vec::new();
+    for piece in Pieces::new(p.rest(), measure_tlv, error::BAD_MATCH_LEN) {
+        let entry = Tlv::decode(piece?)?.entry()?;
+        fields.push((entry.field.id, entry.value & entry.field.legal));
+    }
     let known = matches!(method.as_str(), "" | "hash" | "dp_hash");
-    if !known || (method != "hash" && !fields.mask.is_zero()) {
+    if !known || (method != "hash" && !fields.is_empty()) {
         return Err(crate::error::OfError::new(13, 4));
     }
     Ok(Selection {

@@ -92,15 +92,14 @@ pub(super) fn is_alias(version: Version, field: &Field) -> bool {
     }
 }
 
-/// Appends fields as a set: each as a TLV with a value of all ones, whatever its prerequisites.
-pub(super) fn field_set(version: Version, fields: &Match, out: &mut Vec<u8>) {
-    let mut left = fields.mask.clone();
-    for field in FIELDS {
-        let whole = field.key_mask(field.legal);
-        if !is_alias(version, field) && whole != 0 && left.value(field.slot) & whole == whole {
-            tlv(version, field, field.legal, None, out);
-            clear(&mut left, field, whole);
-        }
+/// Appends fields as a set: each as a TLV whose value tells the bits that are read, in whole bytes
+/// where these are all, whatever its prerequisites.
+pub(super) fn field_set(version: Version, fields: &[(FieldId, u128)], out: &mut Vec<u8>) {
+    for &(id, bits) in fields {
+        let field = field::field(id);
+        let whole = u128::MAX >> (128 - 8 * u32::from(field.wire_bytes));
+        let value = if bits == field.legal { whole } else { bits };
+        tlv(version, field, value, None, out);
     }
 }
 

@@ -1,6 +1,5 @@
 //! Tables in replies.  Sources: OpenFlow 1.0.1 §5.3.5, 1.3.5 §7.3.5.4 and 5, 1.4.1 §7.3.5.5.
 
-use super::put_name;
 use crate::flow::field::{FIELDS, Field, IN_PORT_OXM, Settable};
 use crate::openflow::Version;
 use crate::openflow::codec::{pad8, patch_len, put_zeros, put16, put32, put64};
@@ -23,12 +22,15 @@ const ACTIONS: &[u16] = &[
     0, 11, 12, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
 ];
 
+/// Room for a table's name; no table has one.
+const NAME_BYTES: usize = 32;
+
 /// Appends one entry of a table stats reply.
 pub fn table_stats(version: Version, stats: &TableStats, out: &mut Vec<u8>) {
     out.extend_from_slice(&[stats.table.0, 0, 0, 0]);
     if version == Version::Of10 {
         const ALL_WILDCARDS: u32 = 0x3f_ffff;
-        put_name(out, &stats.name, 32);
+        put_zeros(out, NAME_BYTES);
         put32(out, ALL_WILDCARDS);
         put32(out, stats.max_entries);
     }
@@ -60,7 +62,7 @@ pub fn table_features(version: Version, features: &TableFeatures, out: &mut Vec<
     put16(out, 0);
     out.push(features.table.0);
     put_zeros(out, 5);
-    put_name(out, &features.name, 32);
+    put_zeros(out, NAME_BYTES);
     put64(out, u64::MAX);
     put64(out, u64::MAX);
     // OFPTC_EVICTION and OFPTC_VACANCY_EVENTS; before OpenFlow 1.4 the bits have no meaning left.

@@ -2,6 +2,7 @@
 
 use super::generate::{instructions, list, matching};
 use super::{SPEC, VERSIONS, add_flow, message};
+use crate::flow::field;
 use crate::openflow::action::{Action, GroupId, Instructions};
 use crate::openflow::codec::pad8;
 use crate::openflow::decode::{flow_mod, group_mod, match_tlvs, packet_out};
@@ -87,8 +88,9 @@ proptest! {
         if fields && matches!(version, Version::Of10 | Version::Of15) {
             selection.method = "hash".into();
             selection.parameter = 5;
-            selection.fields.mask.set(crate::flow::slot::IPV4_SRC, 0xffff_ffff);
-            selection.fields.value.set(crate::flow::slot::IPV4_SRC, 0xffff_ffff);
+            let ids = [field::IP_SRC, field::UDP_SRC, field::ARP_TPA, field::IP_DSCP];
+            selection.fields = ids.map(|id| (id, field::field(id).legal)).to_vec();
+            selection.fields.push((field::TUN_ID, 0xff00));
         }
         let desc = GroupDesc { group: GroupId(9), kind: GroupKind::Select, buckets, selection };
         let mut entry = Vec::new();
