@@ -122,14 +122,15 @@ class Session:
             read: Reads the text with these names.
             place: Where the text stands, for the error (`FILE:LINE`).
         """
-        try:
-            return read(NUMBERS)
-        except ParseError as error:
-            first = error
+        for ask in (False, True):
+            try:
+                return read(self.names(tables=False) if ask else NUMBERS)
+            except ParseError:
+                continue
         try:
             return read(self.names())
         except ParseError as error:
-            raise CommandError(parse_sentence(error, place)) from first
+            raise CommandError(parse_sentence(error, place)) from None
 
     def change(self, bodies: Iterable[Body]) -> None:
         """Sends messages that have no reply; an error ends the command with a sentence."""

@@ -33,6 +33,13 @@ from ovsflow.openflow.nicira import FlowModTableId
 from ovsflow.openflow.packets import PacketOut
 from ovsflow.openflow.port import PortDesc
 from ovsflow.openflow.port_stats import PortDescReply, PortDescRequest
+from ovsflow.openflow.table_stats import (
+    TableFeature,
+    TableFeaturesReply,
+    TableFeaturesRequest,
+    TableStatsReply,
+    TableStatsRequest,
+)
 from ovsflow.openflow.text.parse import parse_flow
 from ovsflow.openflow.wire import Body
 from tests.ofctl.fake_switch import Answer, FakeSwitch
@@ -93,6 +100,9 @@ def usual(body: Body) -> Sequence[Body]:
             return (GetConfigReply(0, 128),)
         case PortDescRequest():
             return (PortDescReply(PORTS),)
+        case TableFeaturesRequest() | TableStatsRequest() as request:
+            named = TableFeaturesReply((TableFeature(3, "third"),))
+            return (named if isinstance(request, TableFeaturesRequest) else TableStatsReply(),)
         case EchoRequest(data):
             return (EchoReply(data),)
         case FlowStatsRequest():
@@ -442,3 +452,23 @@ def test_versions_are_understood(text: str, versions: tuple[int, ...]) -> None:
 def test_unknown_versions_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"OpenFlow"):
         parse_versions(text)
+
+
+def test_tables_have_their_names_in_and_out(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    switch = start()
+    assert main(["add-flow", "br0", "table=third,in_port=p1,actions=resubmit(,third)"]) == 0
+    sent = [body for body in switch.received if isinstance(body, FlowMod)]
+    assert sent == [parse_flow("table=3,in_port=1,actions=resubmit(,3)", version=6)]
+    assert main(["dump-flows", "br0", "table=fourth"]) == 1
+    assert 'unknown table "fourth"' in capsys.readouterr().err
+
+
+def test_naming_a_table_tells_what_it_can_do_again(start: Start) -> None:
+    switch = start()
+    assert main(["mod-table", "br0", "third", "name:last"]) == 0
+    asked = [body for body in switch.received if isinstance(body, TableFeaturesRequest)]
+    assert asked[-1] == TableFeaturesRequest((TableFeature(3, "last"),))
+    assert main(["mod-table", "br0", "4", "name:last"]) == 1
+    assert main(["mod-table", "br0", "all", "name:last"]) == 1

@@ -11,6 +11,7 @@ from ovsflow.openflow import (
 )
 from ovsflow.openflow.constants import PacketInFormat, Version
 from ovsflow.openflow.failure import ErrorMessage
+from ovsflow.openflow.group_mod import has_properties
 from ovsflow.openflow.match import MATCH_ALL, Match
 from ovsflow.openflow.modify import (
     Bucket,
@@ -107,10 +108,10 @@ def flow_mods(draw: st.DrawFn, version: int) -> FlowMod:
 
 @st.composite
 def buckets(draw: st.DrawFn, version: int, group_type: int) -> tuple[Bucket, ...]:
-    """Buckets, numbered by place in OpenFlow 1.5."""
+    """Buckets, numbered by place in OpenFlow 1.5 and in Nicira's form."""
     found = []
     for number in range(draw(st.integers(0, 3))):
-        new = version >= Version.OF15
+        new = has_properties(version)
         found.append(
             Bucket(
                 draw(actions(version, 0)),
@@ -134,7 +135,7 @@ def selections(draw: st.DrawFn) -> Selection:
 @st.composite
 def group_mods(draw: st.DrawFn, version: int) -> GroupMod:
     """GROUP_MODs."""
-    new = version >= Version.OF15
+    new = has_properties(version)
     kind = draw(st.integers(0, 3))
     return GroupMod(
         draw(st.sampled_from([0, 1, 2, 0x8000] + ([3, 5] if new else []))),
@@ -298,8 +299,8 @@ def changes(version: int) -> Strategies:
         "flow removed": flows_removed(version),
         "port status": st.builds(notices.PortStatus, U8, ports(version)),
     }
+    found["group mod"] = group_mods(version)
     if version >= Version.OF13:
-        found["group mod"] = group_mods(version)
         found["meter mod"] = st.builds(
             MeterMod, st.integers(0, 2), st.integers(0, 15), U32, tuples_of(BANDS)
         )

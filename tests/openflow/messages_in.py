@@ -3,7 +3,7 @@
 from functools import cache
 
 from tests.openflow.bodies_in import Strategies, changes, extensions, handshakes
-from tests.openflow.stats_in import statistics, statistics13, statistics14
+from tests.openflow.stats_in import group_statistics, statistics, statistics13, statistics14
 
 
 @cache
@@ -14,6 +14,7 @@ def bodies(version: int) -> Strategies:
         **changes(version),
         **extensions(version),
         **statistics(version),
+        **group_statistics(version),
         **statistics13(version),
         **statistics14(version),
     }

@@ -12,6 +12,7 @@ from ovsflow.openflow import (
     table_stats,
 )
 from ovsflow.openflow.constants import Version
+from ovsflow.openflow.group_mod import has_properties
 from ovsflow.openflow.wire import Body, Property
 from tests.openflow.actions_in import U8, U16, U32, U64, instructions
 from tests.openflow.bodies_in import (
@@ -193,7 +194,7 @@ def statistics(version: int) -> Strategies:
 @st.composite
 def group_descs(draw: st.DrawFn, version: int) -> group_stats.GroupDesc:
     """Descriptions of groups."""
-    new = version >= Version.OF15
+    new = has_properties(version)
     kind = draw(st.integers(0, 3))
     return group_stats.GroupDesc(
         draw(U32),
@@ -204,15 +205,34 @@ def group_descs(draw: st.DrawFn, version: int) -> group_stats.GroupDesc:
     )
 
 
+def group_statistics(version: int) -> Strategies:
+    """Multipart messages about groups; OpenFlow 1.0 has Nicira's."""
+    more = {"more": st.booleans()}
+    pairs = tuples_of(st.tuples(U64, U64))
+    four = st.tuples(U32, U32, U32, U32)
+    group_of = st.builds(group_stats.GroupStats, U32, U32, U64, U64, U32, U32, pairs)
+    wanted = U32 if has_properties(version) else st.just(0xFFFFFFFC)
+    return {
+        "group request": st.builds(group_stats.GroupStatsRequest, U32, **more),
+        "group reply": st.builds(group_stats.GroupStatsReply, tuples_of(group_of), **more),
+        "group desc request": st.builds(group_stats.GroupDescRequest, wanted, **more),
+        "group desc reply": st.builds(
+            group_stats.GroupDescReply, tuples_of(group_descs(version)), **more
+        ),
+        "group features request": st.builds(group_stats.GroupFeaturesRequest, **more),
+        "group features reply": st.builds(
+            group_stats.GroupFeaturesReply, U32, U32, four, four, **more
+        ),
+    }
+
+
 def statistics13(version: int) -> Strategies:
-    """Multipart messages that came with OpenFlow 1.1 to 1.3."""
+    """Multipart messages that came with OpenFlow 1.3."""
     if version < Version.OF13:
         return {}
     more = {"more": st.booleans()}
     new = version >= Version.OF15
     pairs = tuples_of(st.tuples(U64, U64))
-    four = st.tuples(U32, U32, U32, U32)
-    group_of = st.builds(group_stats.GroupStats, U32, U32, U64, U64, U32, U32, pairs)
     meter_of = st.builds(group_stats.MeterStats, U32, U32, U64, U64, U32, U32, pairs)
     config_of = st.builds(group_stats.MeterConfig, U32, U16, tuples_of(BANDS))
     table_of = st.builds(
@@ -228,18 +248,6 @@ def statistics13(version: int) -> Strategies:
         U32 if new else st.just(0),
     )
     return {
-        "group request": st.builds(group_stats.GroupStatsRequest, U32, **more),
-        "group reply": st.builds(group_stats.GroupStatsReply, tuples_of(group_of), **more),
-        "group desc request": st.builds(
-            group_stats.GroupDescRequest, U32 if new else st.just(0xFFFFFFFC), **more
-        ),
-        "group desc reply": st.builds(
-            group_stats.GroupDescReply, tuples_of(group_descs(version)), **more
-        ),
-        "group features request": st.builds(group_stats.GroupFeaturesRequest, **more),
-        "group features reply": st.builds(
-            group_stats.GroupFeaturesReply, U32, U32, four, four, **more
-        ),
         "meter request": st.builds(group_stats.MeterStatsRequest, U32, **more),
         "meter reply": st.builds(group_stats.MeterStatsReply, tuples_of(meter_of), **more),
         "meter config request": st.builds(group_stats.MeterConfigRequest, U32, **more),

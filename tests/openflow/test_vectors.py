@@ -135,7 +135,7 @@ def test_message_byte_for_byte(version: Version, body: Body, wanted: str) -> Non
 
 # What a version has no words for, and what the error names.
 UNSAYABLE: tuple[tuple[Version, Body, str], ...] = (
-    (OF10, GroupMod(0, 0, 1), "OpenFlow10 has no GroupMod"),
+    (OF10, MeterMod(0, 1, 1), "OpenFlow10 has no MeterMod"),
     (OF13, GroupMod(3, 0, 1), "OpenFlow13 has no group command 3"),
     (OF13, TableMod(1, eviction=1), "OpenFlow13 has no table properties"),
     (OF10, FlowMod(instructions=Instructions(meter=1)), "OpenFlow10 has no instruction meter"),
