@@ -5,7 +5,7 @@
 use std::net::UdpSocket;
 use std::sync::mpsc;
 
-use super::lab::{Host, in_namespace, ip, open_with, pool, settle};
+use super::lab::{Host, in_namespace, ip, open_with, pool, receive, settle};
 use super::{BATCH_SIZE, Batch, OpenPort, PortCounters};
 use crate::error::DropReason;
 use crate::packet::Packet;
@@ -83,15 +83,15 @@ fn is_ours(packet: &Packet) -> bool {
 
 /// Reads all that waits: our frames, and losses that the port tells.
 fn drain(port: &mut OpenPort) -> (usize, usize) {
-    let (mut counters, mut pool, mut received) = (PortCounters::default(), pool(), 0);
+    let (mut counters, mut received) = (PortCounters::default(), 0);
     for receiver in &mut port.receivers {
         let mut batch = Batch::new();
         loop {
-            let more = receiver.receive(Now(0), &mut pool, &mut batch, &mut counters);
+            let more = receive(receiver, &mut batch, &mut counters);
             let nothing = batch.is_empty();
             received += batch.iter().filter(|packet| is_ours(packet)).count();
-            batch.drain(..).for_each(|packet| pool.give(packet));
-            if !more.unwrap() && nothing {
+            batch.clear();
+            if !more && nothing {
                 break;
             }
         }

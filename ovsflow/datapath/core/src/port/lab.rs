@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::sys::{Device, Poller, enter_new_network, thread_id};
-use super::{Batch, OpenError, OpenPort, PortCounters, Receiver, Sender, open};
+use super::{Batch, Intake, OpenError, OpenPort, PortCounters, Receiver, Sender, open};
 use crate::error::DropReason;
 use crate::packet::{LARGE_FRAME, Packet, Pool, PortNo};
 use crate::time::Now;
@@ -129,6 +129,31 @@ pub(super) fn refused(result: Result<OpenPort, OpenError>) -> String {
     }
 }
 
+/// Receives a batch with a pool of its own; whether there may be more.
+pub(super) fn receive(
+    receiver: &mut Box<dyn Receiver>,
+    batch: &mut Batch,
+    counters: &mut PortCounters,
+) -> bool {
+    receive_at(Now(0), receiver, batch, counters)
+}
+
+/// The same at a time.
+pub(super) fn receive_at(
+    now: Now,
+    receiver: &mut Box<dyn Receiver>,
+    batch: &mut Batch,
+    counters: &mut PortCounters,
+) -> bool {
+    let pool = &mut pool();
+    let mut intake = Intake {
+        pool,
+        batch,
+        counters,
+    };
+    receiver.receive(now, &mut intake).unwrap()
+}
+
 /// A worker's pool.
 pub(super) fn pool() -> Pool {
     Pool::new(LARGE_FRAME, 8)
@@ -159,10 +184,7 @@ pub(super) fn wait_and_receive(port: &mut OpenPort, counters: &mut PortCounters)
     let before = lost(counters);
     for _ in 0..20 {
         if poller.wait(100).unwrap() {
-            while receiver
-                .receive(Now(0), &mut pool(), &mut batch, counters)
-                .unwrap()
-            {}
+            while receive(receiver, &mut batch, counters) {}
         }
         if !batch.is_empty() || lost(counters) > before {
             break;
@@ -177,10 +199,7 @@ pub(super) fn hand_over(port: &mut OpenPort) {
     poller.add(port.receivers[0].fd().unwrap()).unwrap();
     assert!(poller.wait(2000).unwrap());
     let (mut batch, mut counters) = (Batch::new(), PortCounters::default());
-    while port.receivers[0]
-        .receive(Now(0), &mut pool(), &mut batch, &mut counters)
-        .unwrap()
-    {}
+    while receive(&mut port.receivers[0], &mut batch, &mut counters) {}
     assert!(batch.is_empty());
 }
 
@@ -229,9 +248,12 @@ fn forward(
             continue;
         }
         for from in 0..2 {
-            receivers[from]
-                .receive(Now(0), &mut pool, &mut batch, &mut counters[from])
-                .unwrap();
+            let mut intake = Intake {
+                pool: &mut pool,
+                batch: &mut batch,
+                counters: &mut counters[from],
+            };
+            receivers[from].receive(Now(0), &mut intake).unwrap();
             batch.iter_mut().for_each(|packet| change(from, packet));
             let to = 1 - from;
             senders[to].send(Now(0), &mut batch, &mut pool, &mut counters[to]);

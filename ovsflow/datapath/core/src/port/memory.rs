@@ -15,7 +15,7 @@ use super::options::Options;
 use super::pcap::file::{self, Writer};
 use super::queue::{QUEUE_LIMIT, Queue};
 use super::replay::{Cursor, Frames};
-use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender};
+use super::{BATCH_SIZE, Batch, Intake, PortCounters, Receiver, Sender};
 use crate::error::DropReason;
 use crate::packet::gso::for_each_plain;
 use crate::packet::{Packet, Pool, PortNo};
@@ -234,13 +234,12 @@ impl Receiver for MemoryReceiver {
         Some(self.wire.fd())
     }
 
-    fn receive(
-        &mut self,
-        _now: Now,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
-    ) -> io::Result<bool> {
+    fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
+        let Intake {
+            pool,
+            batch,
+            counters,
+        } = intake;
         let (wire, cursor) = (&self.wire, &mut self.cursor);
         Ok(wire.receive(self.number, cursor, pool, batch, counters))
     }

@@ -63,25 +63,29 @@ pub struct PortCounters {
     pub tx_drops: DropCounters,
 }
 
+/// What a receiver fills, and what it takes from.
+pub struct Intake<'a> {
+    /// Empty packets.
+    pub pool: &'a mut Pool,
+    /// Where packets go.
+    pub batch: &'a mut Batch,
+    /// The receiver's own.
+    pub counters: &'a mut PortCounters,
+}
+
 /// The receiving half of a port.
 pub trait Receiver: Send {
     /// What to wait on in epoll, level triggered; `None` for a port that never wakes anybody by
     /// itself.  It stays the receiver's own and the same for the receiver's life.
     fn fd(&self) -> Option<RawFd>;
 
-    /// Appends what has arrived, at most [`BATCH_SIZE`] packets, to `batch`; never blocks.
+    /// Appends what has arrived, at most [`BATCH_SIZE`] packets, to the batch; never blocks.
     ///
     /// Sets each packet's `in_port`, `offload` and `tunnel`; counts packets, bytes and drops.
-    /// Packets from `pool` should have room for [`crate::packet::LARGE_FRAME`] bytes: a device
+    /// Packets of the pool should have room for [`crate::packet::LARGE_FRAME`] bytes: a device
     /// may hand over a super-frame.  Returns whether there may be more at once.  An error means
     /// that the device is lost for good; what is only wrong for now is counted.
-    fn receive(
-        &mut self,
-        now: Now,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
-    ) -> io::Result<bool>;
+    fn receive(&mut self, now: Now, intake: &mut Intake<'_>) -> io::Result<bool>;
 
     /// Counts packets that the host has lost since the last call because nobody read them in time.
     ///

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::fit::lose;
 use super::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFactory};
 use super::queue::{QUEUE_LIMIT, Queue};
-use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender};
+use super::{BATCH_SIZE, Batch, Intake, PortCounters, Receiver, Sender};
 use crate::error::DropReason;
 use crate::packet::{Pool, PortNo};
 use crate::time::Now;
@@ -100,13 +100,10 @@ impl Receiver for PatchReceiver {
         Some(self.end.queue.fd())
     }
 
-    fn receive(
-        &mut self,
-        _now: Now,
-        _pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
-    ) -> io::Result<bool> {
+    fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
+        let Intake {
+            batch, counters, ..
+        } = intake;
         let first = batch.len();
         let more = self.end.queue.pop(BATCH_SIZE, batch);
         for packet in batch.iter_mut().skip(first) {

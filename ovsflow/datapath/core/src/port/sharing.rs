@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::UdpSocket;
 
-use super::lab::{in_namespace, ip, open_shared, open_with, pool, settle};
+use super::lab::{in_namespace, ip, open_shared, open_with, pool, receive, settle};
 use super::{Batch, OpenPort, PortCounters};
 use crate::packet::Packet;
 use crate::time::Now;
@@ -138,14 +138,11 @@ fn vxlan(make: Make) -> (OpenPort, Arrive) {
 
 /// What arrived at each receiver, in order.
 fn arrived(port: &mut OpenPort) -> Vec<Vec<(Flow, u8)>> {
-    let (mut counters, mut pool) = (PortCounters::default(), pool());
+    let mut counters = PortCounters::default();
     let mut all = Vec::new();
     for receiver in &mut port.receivers {
         let mut batch = Batch::new();
-        while receiver
-            .receive(Now(0), &mut pool, &mut batch, &mut counters)
-            .unwrap()
-        {}
+        while receive(receiver, &mut batch, &mut counters) {}
         let marks = batch.iter().filter_map(|packet| {
             let bytes = packet.bytes();
             assert_ne!(bytes.first(), Some(&0xee), "the port's own");

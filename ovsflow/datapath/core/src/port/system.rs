@@ -6,44 +6,30 @@
 //! promiscuous, our own output is not read back, and the host's network stack does not see what
 //! arrives, as if the device were a port of a bridge.  All of it ends with the port.
 //!
+//! Small frames are read from a ring that the kernel fills, the others through calls for many at a
+//! time; where there can be no ring, all are.
+//!
 //! A VLAN tag that the kernel took off arrives beside the frame and is put back.
 
-use std::fmt;
+mod receive;
+mod sockets;
+
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use self::receive::PacketReceiver;
+use self::sockets::packet_sockets;
 use super::bundle::Bundles;
 use super::fit::{cut, cut_odd_shapes, finish_all, lose, refusal};
 use super::open::{
     OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory, shared_by,
 };
-use super::partial::left_open;
 use super::shorten::{Room, shorten};
-use super::sys::{
-    Control, Device, Inbox, Incoming, IngressBlock, LinkAddress, Outgoing, Socket, VNET_HEADER,
-    send_messages,
-};
-use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender, virtio};
-use crate::error::DropReason;
-use crate::packet::gso::complete_crc;
-use crate::packet::{Packet, Pool, PortNo};
+use super::sys::{Device, IngressBlock, Outgoing, Socket, VNET_HEADER, send_messages};
+use super::{BATCH_SIZE, Batch, PortCounters, Sender, virtio};
+use crate::packet::{Packet, Pool};
 use crate::time::Now;
-
-/// Bytes of frames that may wait in the kernel, each way.
-const SOCKET_BUFFER: i32 = 16 << 20;
-
-/// Packet socket options that the installed headers may lack.
-const PACKET_IGNORE_OUTGOING: i32 = 23;
-
-/// A new group of sockets (PACKET_FANOUT_FLAG_UNIQUEID) that flows are divided between
-/// (PACKET_FANOUT_HASH) and that does not see our own output (PACKET_FANOUT_FLAG_IGNORE_OUTGOING).
-const FANOUT_NEW_BY_HASH: i32 = (0x2000 | 0x4000) << 16;
-
-/// Bits of `tpacket_auxdata.tp_status`.
-const STATUS_VLAN_VALID: u32 = 0x10;
-const STATUS_VLAN_TPID_VALID: u32 = 0x40;
 
 /// Opens the device that the port is named after.  Options: `host` (false): the host's own
 /// stack goes on seeing what the device receives.
@@ -51,7 +37,7 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let host = request.options.flag("host")?.unwrap_or(false);
     request.options.finish()?;
     let device = Device::find(request.name)?;
-    let Sockets { sockets, abilities } = packet_sockets(&device, request.receivers)?;
+    let opened = packet_sockets(&device, request.receivers)?;
     let block = match host {
         true => None,
         // An older kernel has no such hook: then the host sees the frames, as it does with any
@@ -59,113 +45,29 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         false => IngressBlock::new(device.index).ok(),
     };
     let mut facts = facts(&device, host || block.is_some())?;
-    facts.backend = format!("{abilities}{}{}", facts.backend, shared_by(sockets.len()));
-    let block = block.map(Arc::new);
-    let receiver = |socket: &Arc<Socket>| PacketReceiver {
-        number: request.number,
-        socket: socket.clone(),
-        inbox: Inbox::new(abilities.vnet),
-        abilities,
-        _block: block.clone(),
-    };
-    let receivers = sockets.iter().map(receiver);
+    // All were made in the same way.
+    let vnet = opened.iter().all(|one| one.abilities.vnet);
+    let kind = opened.first().map(ToString::to_string).unwrap_or_default();
+    facts.backend = format!("{kind}{}{}", facts.backend, shared_by(opened.len()));
+    let (block, mut sockets) = (block.map(Arc::new), Vec::new());
+    let receivers = opened.into_iter().map(|one| {
+        let socket = Arc::new(one.socket);
+        sockets.push(socket.clone());
+        let (number, block) = (request.number, block.clone());
+        let receiver = PacketReceiver::new(number, socket, one.ring, one.abilities, block);
+        Box::new(receiver) as _
+    });
     Ok(OpenPort {
-        receivers: receivers.map(|one| Box::new(one) as _).collect(),
+        receivers: receivers.collect(),
         sender: Box::new(PacketSenders {
             sockets,
             made: AtomicUsize::new(0),
-            vnet: abilities.vnet,
+            vnet,
             mtu: facts.mtu as usize,
         }),
         facts,
         memory: None,
     })
-}
-
-/// What the kernel's packet sockets can do.
-#[derive(Clone, Copy)]
-struct Abilities {
-    /// A virtio-net header before each frame.
-    vnet: bool,
-    /// What the socket sends is kept from it.
-    deaf_to_itself: bool,
-}
-
-impl fmt::Display for Abilities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.vnet {
-            true => "packet socket, vnet header",
-            false => "packet socket, offloads done here",
-        })
-    }
-}
-
-/// The sockets of a device.
-struct Sockets {
-    sockets: Vec<Arc<Socket>>,
-    abilities: Abilities,
-}
-
-/// As many sockets as shall receive, between which the kernel divides flows; one where it cannot.
-fn packet_sockets(device: &Device, count: usize) -> io::Result<Sockets> {
-    let shared = || {
-        let sockets = (0..count).map(|_| packet_socket(device, true));
-        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
-        share_frames(sockets.iter().map(|(socket, _)| socket))?;
-        Ok::<_, io::Error>(sockets)
-    };
-    let sockets = match count {
-        0 | 1 => None,
-        _ => shared().ok(),
-    };
-    let sockets = match sockets {
-        Some(sockets) => sockets,
-        None => vec![packet_socket(device, false)?],
-    };
-    // All were made in the same way.
-    let all = |has: fn(&Abilities) -> bool| sockets.iter().all(|(_, abilities)| has(abilities));
-    Ok(Sockets {
-        abilities: Abilities {
-            vnet: all(|a| a.vnet),
-            deaf_to_itself: all(|a| a.deaf_to_itself),
-        },
-        sockets: sockets.into_iter().map(|(one, _)| Arc::new(one)).collect(),
-    })
-}
-
-/// Has the kernel hand each frame to one of these sockets, by a hash that is the same for both
-/// directions of a flow.  They must refuse all frames, and accept them from now on.
-fn share_frames<'a>(sockets: impl Iterator<Item = &'a Socket> + Clone) -> io::Result<()> {
-    let mut group = FANOUT_NEW_BY_HASH;
-    for socket in sockets.clone() {
-        socket.set(libc::SOL_PACKET, libc::PACKET_FANOUT, group)?;
-        // What there is to join has a number now.
-        group = socket.option(libc::SOL_PACKET, libc::PACKET_FANOUT)?;
-    }
-    sockets.into_iter().try_for_each(Socket::accept)
-}
-
-/// A socket of the device; `refuses` all frames to begin with if asked.
-fn packet_socket(device: &Device, refuses: bool) -> io::Result<(Socket, Abilities)> {
-    // Protocol 0: nothing arrives before everything is set.
-    let socket = Socket::new(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
-    if refuses {
-        socket.refuse()?;
-    }
-    let has = |option| socket.set(libc::SOL_PACKET, option, 1).is_ok();
-    let abilities = Abilities {
-        vnet: has(libc::PACKET_VNET_HDR),
-        deaf_to_itself: has(PACKET_IGNORE_OUTGOING),
-    };
-    socket.set(libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
-    socket.grow_buffers(SOCKET_BUFFER);
-    socket.bind(LinkAddress::all_protocols(device.index).as_bytes())?;
-    // struct packet_mreq: device, type, no address.
-    let mut membership = [0; 16];
-    membership[..4].copy_from_slice(&device.index.to_ne_bytes());
-    membership[4..6].copy_from_slice(&(libc::PACKET_MR_PROMISC as u16).to_ne_bytes());
-    socket.set_bytes(libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)?;
-    Ok((socket, abilities))
 }
 
 fn facts(device: &Device, host_as_asked: bool) -> io::Result<PortFacts> {
@@ -185,136 +87,6 @@ fn facts(device: &Device, host_as_asked: bool) -> io::Result<PortFacts> {
         backend: note.to_owned(),
         tunnel: None,
     })
-}
-
-struct PacketReceiver {
-    number: PortNo,
-    socket: Arc<Socket>,
-    inbox: Inbox,
-    abilities: Abilities,
-    _block: Option<Arc<IngressBlock>>,
-}
-
-impl Receiver for PacketReceiver {
-    fn fd(&self) -> Option<RawFd> {
-        Some(self.socket.as_raw_fd())
-    }
-
-    fn receive(
-        &mut self,
-        _now: Now,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
-    ) -> io::Result<bool> {
-        let (number, abilities) = (self.number, self.abilities);
-        let received = self.inbox.receive(&self.socket, pool, |incoming, pool| {
-            if !abilities.deaf_to_itself && incoming.from.is_outgoing() {
-                return pool.give(incoming.packet);
-            }
-            let mut packet = match finish(incoming, abilities.vnet) {
-                Ok(packet) => packet,
-                Err(packet) => {
-                    counters.rx_errors += 1;
-                    counters.rx_drops.add(DropReason::RxError, 1);
-                    return pool.give(packet);
-                }
-            };
-            packet.in_port = number;
-            counters.rx_packets += 1;
-            counters.rx_bytes += packet.len() as u64;
-            batch.push(packet);
-        });
-        match received {
-            Ok((_, more)) => Ok(more),
-            // The device went down or away.  It may come back; who watches links will tell.
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV | libc::EINTR) => Ok(false),
-                _ => Err(error),
-            },
-        }
-    }
-
-    fn note_losses(&mut self, counters: &mut PortCounters) {
-        // A device that is gone has nothing more to tell.
-        let losses = self.socket.take_packet_losses().unwrap_or(0);
-        counters
-            .rx_drops
-            .add(DropReason::RxQueueFull, u64::from(losses));
-    }
-}
-
-/// Reads what came beside a frame; gives the packet back as an error when it is of no use.
-fn finish(incoming: Incoming<'_>, vnet: bool) -> Result<Box<Packet>, Box<Packet>> {
-    let mut packet = incoming.packet;
-    let offload = match vnet {
-        true => virtio::decode(incoming.vnet),
-        false => Some(left_open(&packet, None)),
-    };
-    let Some(offload) = offload.filter(|_| !incoming.cut) else {
-        return Err(packet);
-    };
-    packet.offload = offload;
-    complete_crc(&mut packet);
-    if let Some((tpid, tci)) = stripped_tag(incoming.control)
-        && !put_back_tag(&mut packet, tpid, tci)
-    {
-        return Err(packet);
-    }
-    Ok(packet)
-}
-
-/// TPID and TCI of a tag that the kernel took off, from `struct tpacket_auxdata`: status, two
-/// lengths (4 bytes each), two offsets, TCI, TPID (2 bytes each).
-fn stripped_tag(control: &Control) -> Option<(u16, u16)> {
-    let auxdata = |(level, kind, value)| {
-        let ours = level == libc::SOL_PACKET && kind == libc::PACKET_AUXDATA;
-        ours.then_some(value)
-    };
-    let value: &[u8] = control.items().find_map(auxdata)?;
-    let [
-        s0,
-        s1,
-        s2,
-        s3,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        t0,
-        t1,
-        p0,
-        p1,
-    ] = *value.first_chunk::<20>()?;
-    let status = u32::from_ne_bytes([s0, s1, s2, s3]);
-    if status & STATUS_VLAN_VALID == 0 {
-        return None;
-    }
-    let tpid = match status & STATUS_VLAN_TPID_VALID {
-        0 => 0x8100,
-        _ => u16::from_ne_bytes([p0, p1]),
-    };
-    Some((tpid, u16::from_ne_bytes([t0, t1])))
-}
-
-/// Puts a VLAN tag behind the addresses; `false` for a frame that ends before.
-fn put_back_tag(packet: &mut Packet, tpid: u16, tci: u16) -> bool {
-    if packet.len() < 12 || packet.push_front(4).is_none() {
-        return false;
-    }
-    let frame = packet.bytes_mut();
-    frame.copy_within(4..16, 0);
-    frame[12..14].copy_from_slice(&tpid.to_be_bytes());
-    frame[14..16].copy_from_slice(&tci.to_be_bytes());
-    true
 }
 
 struct PacketSenders {

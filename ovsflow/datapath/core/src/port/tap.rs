@@ -18,7 +18,7 @@ use super::open::{
 use super::sys::{
     Device, TapLosses, VNET_HEADER, open_tap, open_tap_queues, set_tap_offload, tun_offload,
 };
-use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender, virtio};
+use super::{BATCH_SIZE, Batch, Intake, PortCounters, Receiver, Sender, virtio};
 use crate::error::DropReason;
 use crate::packet::gso::complete_crc;
 use crate::packet::{LARGE_FRAME, Packet, Pool, PortNo};
@@ -122,13 +122,12 @@ impl Receiver for TapReceiver {
         Some(self.file.as_raw_fd())
     }
 
-    fn receive(
-        &mut self,
-        _now: Now,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
-    ) -> io::Result<bool> {
+    fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
+        let Intake {
+            pool,
+            batch,
+            counters,
+        } = intake;
         for _ in 0..BATCH_SIZE {
             let mut packet = self.spare.take().unwrap_or_else(|| pool.take());
             if packet.space().len() < LARGE_FRAME {

@@ -47,7 +47,7 @@ use crate::error::{DropCounters, DropReason};
 use crate::execute;
 use crate::flow::FlowKey;
 use crate::packet::{Batch, LARGE_FRAME, Packet, Pool, PortNo};
-use crate::port::{BATCH_SIZE, PortCounters, Receiver, Sender};
+use crate::port::{BATCH_SIZE, Intake, PortCounters, Receiver, Sender};
 use crate::time::Now;
 use crate::translate::{Draft, Fragments, Translation};
 
@@ -183,10 +183,12 @@ impl Worker {
         while let Some(port) = self.receivers.get_mut(place) {
             place += 1;
             let mut batch = std::mem::take(&mut self.batch);
-            let pool = &mut self.outlet.pool;
-            let result = port
-                .receiver
-                .receive(now, pool, &mut batch, &mut port.counters);
+            let mut intake = Intake {
+                pool: &mut self.outlet.pool,
+                batch: &mut batch,
+                counters: &mut port.counters,
+            };
+            let result = port.receiver.receive(now, &mut intake);
             if let Err(error) = result {
                 place -= 1;
                 self.lose_receiver(place, &error);

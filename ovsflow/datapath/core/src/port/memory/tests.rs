@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::error::DropReason;
 use crate::packet::{Packet, Pool, PortNo};
 use crate::port::queue::QUEUE_LIMIT;
-use crate::port::{Batch, OpenError, OpenPort, PortCounters, open};
+use crate::port::{Batch, OpenError, OpenPort, PortCounters, lab, open};
 use crate::time::Now;
 
 fn memory(options: &[(&str, &str)]) -> Result<OpenPort, OpenError> {
@@ -19,9 +19,8 @@ fn memory(options: &[(&str, &str)]) -> Result<OpenPort, OpenError> {
 
 fn receive(port: &mut OpenPort, counters: &mut PortCounters) -> (Batch, bool) {
     let mut batch = Batch::new();
-    let mut pool = Pool::new(2048, 4);
-    let more = port.receivers[0].receive(Now(0), &mut pool, &mut batch, counters);
-    (batch, more.unwrap())
+    let more = lab::receive(&mut port.receivers[0], &mut batch, counters);
+    (batch, more)
 }
 
 #[test]

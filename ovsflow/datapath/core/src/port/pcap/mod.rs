@@ -18,7 +18,7 @@ use super::fit::lose;
 use super::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFactory};
 use super::replay::{Cursor, Frames};
 use super::sys::Timer;
-use super::{BATCH_SIZE, Batch, PortCounters, Receiver, Sender};
+use super::{BATCH_SIZE, Batch, Intake, PortCounters, Receiver, Sender};
 use crate::error::DropReason;
 use crate::packet::gso::for_each_plain;
 use crate::packet::{Pool, PortNo};
@@ -145,13 +145,12 @@ impl Receiver for PcapReceiver {
         Some(self.timer.as_raw_fd())
     }
 
-    fn receive(
-        &mut self,
-        now: Now,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
-    ) -> io::Result<bool> {
+    fn receive(&mut self, now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
+        let Intake {
+            pool,
+            batch,
+            counters,
+        } = intake;
         if now < self.idle_until {
             return Ok(false);
         }

@@ -9,7 +9,7 @@ use super::file::{decode, read};
 use super::*;
 use crate::packet::Packet;
 use crate::port::Poller;
-use crate::port::lab::{open_with, pool, refused, send};
+use crate::port::lab::{open_with, pool, receive_at, refused, send};
 
 /// A file of this test alone, gone when dropped.
 struct Scratch(PathBuf);
@@ -108,8 +108,8 @@ proptest! {
 fn arrivals(port: &mut OpenPort, now: Now) -> (Vec<u8>, bool) {
     let mut batch = Batch::new();
     let mut counters = PortCounters::default();
-    let more = port.receivers[0].receive(now, &mut pool(), &mut batch, &mut counters);
-    (batch.iter().map(|p| p.bytes()[0]).collect(), more.unwrap())
+    let more = receive_at(now, &mut port.receivers[0], &mut batch, &mut counters);
+    (batch.iter().map(|p| p.bytes()[0]).collect(), more)
 }
 
 #[test]

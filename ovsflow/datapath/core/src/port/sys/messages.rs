@@ -72,9 +72,20 @@ impl Inbox {
         &mut self,
         socket: &Socket,
         pool: &mut Pool,
+        each: impl FnMut(Incoming<'_>, &mut Pool),
+    ) -> io::Result<(usize, bool)> {
+        self.receive_at_most(self.ask, socket, pool, each)
+    }
+
+    /// The same for `most` datagrams; a batch is the limit.
+    pub(in crate::port) fn receive_at_most(
+        &mut self,
+        most: usize,
+        socket: &Socket,
+        pool: &mut Pool,
         mut each: impl FnMut(Incoming<'_>, &mut Pool),
     ) -> io::Result<(usize, bool)> {
-        let ask = self.ask;
+        let ask = most.min(BATCH_SIZE);
         while self.packets.len() < ask {
             self.packets.push(roomy(pool));
         }

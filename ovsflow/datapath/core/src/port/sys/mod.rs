@@ -16,6 +16,7 @@ mod device;
 mod event;
 mod ingress;
 mod messages;
+mod ring;
 mod socket;
 mod steer;
 mod tun;
@@ -30,6 +31,7 @@ pub(super) use event::Timer;
 pub(crate) use event::{Event, Poller};
 pub(super) use ingress::IngressBlock;
 pub(super) use messages::{Inbox, Incoming, Outgoing, VNET_HEADER, send_messages};
+pub(super) use ring::{Ring, Slot};
 pub(super) use socket::Socket;
 #[cfg(test)]
 pub(super) use socket::{enter_new_network, thread_id};

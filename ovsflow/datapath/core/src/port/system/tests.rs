@@ -3,16 +3,15 @@
 
 use std::sync::mpsc;
 
-use super::PACKET_IGNORE_OUTGOING;
+use super::sockets::PACKET_IGNORE_OUTGOING;
 use crate::error::DropReason;
 use crate::packet::{Checksum, Packet};
 use crate::port::lab::{
-    Bridge, Host, STREAM, in_namespace, ip, is_stream, open_shared, open_with, pool, send, serve,
-    settle, stream_to, wait_and_receive,
+    Bridge, Host, STREAM, in_namespace, ip, is_stream, open_shared, open_with, receive, send,
+    serve, settle, stream_to, wait_and_receive,
 };
 use crate::port::sys::{Absent, without};
 use crate::port::{Batch, PortCounters};
-use crate::time::Now;
 
 fn veth_pair() {
     ip("link add d0 type veth peer name d1");
@@ -94,9 +93,7 @@ fn test_host_stack_does_not_answer_for_the_port() {
         send(&far, Packet::from_frame(arp));
         let mut counters = PortCounters::default();
         let mut batch = Batch::new();
-        far.receivers[0]
-            .receive(Now(0), &mut pool(), &mut batch, &mut counters)
-            .unwrap();
+        receive(&mut far.receivers[0], &mut batch, &mut counters);
         assert!(batch.is_empty(), "the host answered");
         drop(switch);
         let answered = (0..3).any(|_| {
@@ -128,7 +125,7 @@ fn test_facts_tell_address_mtu_and_link() {
 
 #[test]
 fn test_tcp_with_every_offload_on_crosses_two_ports_intact() {
-    let near = tcp_crosses(&[], "packet socket, vnet header");
+    let near = tcp_crosses(&[], "packet socket with ring, vnet header");
     assert!(
         near.rx_packets < (STREAM / 1448) as u64,
         "super-frames stay whole: {} packets",
@@ -139,24 +136,26 @@ fn test_tcp_with_every_offload_on_crosses_two_ports_intact() {
 #[test]
 fn test_tcp_crosses_whatever_the_kernel_lacks() {
     const HEADER: Absent = Absent::Option(libc::SOL_PACKET, libc::PACKET_VNET_HDR);
+    const RING: Absent = Absent::Option(libc::SOL_PACKET, libc::PACKET_RX_RING);
     const SILENCE: Absent = Absent::Option(libc::SOL_PACKET, PACKET_IGNORE_OUTGOING);
     const GROUPS: Absent = Absent::Option(libc::SOL_PACKET, libc::PACKET_FANOUT);
     tcp_crosses(&[HEADER], "packet socket, offloads done here");
     tcp_crosses(&[SILENCE], "packet socket, vnet header");
+    tcp_crosses(&[RING], "packet socket, vnet header");
     tcp_crosses(&[HEADER, SILENCE], "packet socket, offloads done here");
     tcp_crosses(
         &[Absent::Programs],
-        "packet socket, vnet header, host stack sees frames too",
+        "packet socket with ring, vnet header, host stack sees frames too",
     );
     in_namespace(move || {
         veth_pair();
         let open = || open_shared("system", 1, "d0", "", 2).unwrap();
         assert_eq!(
             open().facts.backend,
-            "packet socket, vnet header, 2 receivers"
+            "packet socket with ring, vnet header, 2 receivers"
         );
         let alone = without(&[GROUPS], open);
-        assert_eq!(alone.facts.backend, "packet socket, vnet header");
+        assert_eq!(alone.facts.backend, "packet socket with ring, vnet header");
         assert_eq!(alone.receivers.len(), 1);
     });
 }

@@ -26,7 +26,7 @@ use crate::packet::vxlan::{self, HEADER_LEN, Header};
 use crate::packet::{Packet, Pool, Tunnel, TunnelAddress, gso};
 use crate::port::partial::left_open;
 use crate::port::sys::{Address, Control, Inbox, Incoming, Socket, int_value};
-use crate::port::{BATCH_SIZE, Batch, PortCounters, Receiver};
+use crate::port::{BATCH_SIZE, Batch, Intake, PortCounters, Receiver};
 use crate::time::Now;
 
 /// Datagrams of a train that are worth putting together again.
@@ -54,13 +54,12 @@ impl Receiver for TunnelReceiver {
         self.place().map(|(_, inlet)| inlet.fd())
     }
 
-    fn receive(
-        &mut self,
-        _now: Now,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
-    ) -> io::Result<bool> {
+    fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
+        let Intake {
+            pool,
+            batch,
+            counters,
+        } = intake;
         let Some((lane, inlet)) = self.place() else {
             return Ok(false);
         };

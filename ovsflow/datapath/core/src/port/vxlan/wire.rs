@@ -18,7 +18,7 @@ use crate::packet::{Packet, Pool, PortNo, Tunnel, TunnelConfig};
 use crate::port::memory::{MemoryPort, Wire};
 use crate::port::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFactory};
 use crate::port::replay::Cursor;
-use crate::port::{Batch, PortCounters, Receiver, Sender};
+use crate::port::{Batch, Intake, PortCounters, Receiver, Sender};
 use crate::time::Now;
 
 /// Opens a tunnel port on a wire of memory, whose options are the wire's.
@@ -64,13 +64,12 @@ impl Receiver for WireReceiver {
         Some(self.wire.fd())
     }
 
-    fn receive(
-        &mut self,
-        _now: Now,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
-    ) -> io::Result<bool> {
+    fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
+        let Intake {
+            pool,
+            batch,
+            counters,
+        } = intake;
         let mut arrived = std::mem::take(&mut self.arrived);
         // What arrives is counted below, without its outer headers.
         let mut outer = PortCounters::default();

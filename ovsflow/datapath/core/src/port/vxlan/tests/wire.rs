@@ -6,9 +6,8 @@ use super::{FAR, FAR_V6, NEAR, plain, super_frame, tcp_frame, to, tunnelled};
 use crate::error::DropReason;
 use crate::packet::layers::Layers;
 use crate::packet::{Packet, Tunnel, TunnelAddress, checksum, transport};
-use crate::port::lab::{open_with, pool, refused, send};
+use crate::port::lab::{open_with, receive, refused, send};
 use crate::port::{Batch, OpenPort, PortCounters};
-use crate::time::Now;
 
 fn open(options: &str) -> OpenPort {
     open_with("vxlan", 2, "vx", &format!("backend=memory,{options}")).unwrap()
@@ -30,10 +29,7 @@ fn decapsulate(port: &mut OpenPort, frames: &[Vec<u8>]) -> (Batch, PortCounters)
     }
     let (mut batch, mut counters) = (Batch::new(), PortCounters::default());
     let receiver = &mut port.receivers[0];
-    while receiver
-        .receive(Now(0), &mut pool(), &mut batch, &mut counters)
-        .unwrap()
-    {}
+    while receive(receiver, &mut batch, &mut counters) {}
     (batch, counters)
 }
 
