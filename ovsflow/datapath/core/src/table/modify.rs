@@ -31,6 +31,10 @@ const VACANCY_EVENTS: u32 = 8;
 
 /// One change, for [`Atomic`] lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most are FLOW_MODs, decoded and applied one by one: a box would cost each an allocation"
+)]
 pub enum Change {
     Flow(FlowMod),
     Group(GroupMod),
