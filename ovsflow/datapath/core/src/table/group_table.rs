@@ -37,9 +37,6 @@ mod position {
     pub(super) const ALL: u32 = 0xffff_ffff;
 }
 
-/// Levels of watched groups looked at.
-const MAX_DEPTH: u32 = 8;
-
 /// The groups, by number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GroupTable {
@@ -163,21 +160,26 @@ impl GroupTable {
         Ok(())
     }
 
-    /// Whether a bucket may be chosen.
+    /// Whether a bucket may be chosen: it watches nothing, or a port that lives, or a group of which
+    /// a bucket may be chosen.  Groups that watch each other in a circle do not keep each other alive.
     pub(super) fn is_live(&self, ports: &PortTable, bucket: &Bucket) -> bool {
-        self.is_live_within(ports, bucket, MAX_DEPTH)
-    }
-
-    fn is_live_within(&self, ports: &PortTable, bucket: &Bucket, depth: u32) -> bool {
-        !has_watch(bucket)
-            || ports.is_live(bucket.watch_port)
-            || bucket
-                .watch_group
-                .and_then(|id| self.group(id))
-                .is_some_and(|group| {
-                    let mut buckets = group.buckets.iter();
-                    depth > 0 && buckets.any(|bucket| self.is_live_within(ports, bucket, depth - 1))
-                })
+        let is_rooted = |bucket: &Bucket| !has_watch(bucket) || ports.is_live(bucket.watch_port);
+        if is_rooted(bucket) {
+            return true;
+        }
+        let mut waiting: Vec<GroupId> = bucket.watch_group.into_iter().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(id) = waiting.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let buckets = self.group(id).map_or(&[][..], |group| &group.buckets);
+            if buckets.iter().any(is_rooted) {
+                return true;
+            }
+            waiting.extend(buckets.iter().filter_map(|bucket| bucket.watch_group));
+        }
+        false
     }
 
     /// Deals the slots of select groups anew: of one, or of all that watch something.
