@@ -89,6 +89,9 @@ class OvsDpdk(Core):
 
     def _start(self, lab: Lab, node: Node) -> Process:
         run = node.rundir
+        # The kernel's own frames from devices that it sees would leave beside the trace's.
+        for scope in ("all", "default"):
+            node.run("sysctl", "-qw", f"net.ipv6.conf.{scope}.disable_ipv6=1")
         schema = "/usr/share/openvswitch/vswitch.ovsschema"
         subprocess.run(["ovsdb-tool", "create", str(run / "conf.db"), schema], check=True)
         socket = f"unix:{run}/db.sock"
@@ -151,7 +154,6 @@ class OvsDpdk(Core):
         run = self.node.run
         run("ip", "link", "add", FEED, "type", "veth", "peer", "name", "p1")
         for device in (FEED, "p1"):
-            run("sysctl", "-qw", f"net.ipv6.conf.{device}.disable_ipv6=1")
             run("ip", "link", "set", device, "up")
         self._add(1, "type=system")
         time.sleep(PORT_SECONDS)
