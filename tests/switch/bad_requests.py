@@ -161,23 +161,36 @@ class Dialect:
             return self.flow(do=(action(29, word),))
         return self.flow(instructions=instruction(6, word))
 
-    def packet_out(self, in_port: int, actions: bytes, buffer: int = NO_BUFFER) -> bytes:
+    def packet_out(
+        self, in_port: int, actions: bytes, buffer: int = NO_BUFFER, preset: bytes = b""
+    ) -> bytes:
         count = len(actions)
         if self.version == OF10:
             body = struct.pack("!IHH", buffer, in_port & 0xFFFF, count)
         elif self.version == OF15:
             body = struct.pack("!IHxx", buffer, count)
-            body += self.match(oxm(0, struct.pack("!I", in_port)))
+            body += self.match(oxm(0, struct.pack("!I", in_port)), preset)
         else:
             body = struct.pack("!IIH6x", buffer, in_port, count)
         data = bytes(60) if buffer == NO_BUFFER else b""
         return self.message("packet_out", body + actions + data)
 
+    def bucket_command(self, command: int, place: int, *buckets: bytes) -> bytes:
+        """A change of group 1's buckets, OpenFlow 1.5."""
+        body = b"".join(buckets)
+        head = struct.pack("!HBxIHxxI", command, 0, 1, len(body), place)
+        return self.message("group", head + body)
+
     def bucket(
-        self, *, weight: int | None = None, length: int | None = None, number: int = 1
+        self,
+        action: bytes = b"",
+        *,
+        weight: int | None = None,
+        length: int | None = None,
+        number: int = 1,
     ) -> bytes:
-        """A bucket that outputs to port 1."""
-        actions = self.output(1)
+        """A bucket that outputs to port 1, unless it has another action."""
+        actions = action or self.output(1)
         if self.version < OF15:
             size = 16 + len(actions) if length is None else length
             return struct.pack("!HHII4x", size, weight or 0, ANY, ANY) + actions
@@ -201,9 +214,8 @@ class Dialect:
         body = struct.pack("!I4x6s2xII", port, address, 0, 0)
         return self.message("port_mod", body + (bytes(8) if self.version == OF13 else b""))
 
-    def table_mod(self) -> bytes:
-        """A TABLE_MOD that changes nothing."""
-        return self.message("table_mod", struct.pack("!B3xI", 0, 0))
+    def table_mod(self, table: int = 0, config: int = 0) -> bytes:
+        return self.message("table_mod", struct.pack("!B3xI", table, config))
 
     def stats(self, kind: int, body: bytes = b"") -> bytes:
         pad = b"" if self.version == OF10 else bytes(4)
@@ -387,6 +399,9 @@ REQUESTS: dict[str, Case] = {
     "packet_out from TABLE": Case(lambda d: d.packet_out(0xFFFFFFF9, d.output(1))),
     "packet_out to 0xff00": Case(lambda d: d.packet_out(1, d.output(0xFF00))),
     "packet_out of buffer 9": Case(lambda d: d.packet_out(1, d.output(1), buffer=9)),
+    "packet_out that presets a header": Case(
+        lambda d: d.packet_out(1, d.output(1), preset=IP), (OF15,)
+    ),
     "flow_mod while secondary": while_secondary(lambda d: d.flow()),
     "group_mod while secondary": while_secondary(lambda d: d.group(2, d.bucket()), MODERN),
     "meter_mod while secondary": while_secondary(lambda d: d.meter(2, band()), MODERN),
@@ -425,6 +440,18 @@ GROUPS: dict[str, Case] = {
     "bad group command": grouping(lambda d: d.group(2, command=9)),
     "bad bucket length": grouping(lambda d: d.group(2, d.bucket(length=15))),
     "delete of a missing group": grouping(lambda d: d.group(77, command=2)),
+    "insert after a missing bucket": Case(
+        lambda d: d.bucket_command(3, 9, d.bucket(number=2)), (OF15,)
+    ),
+    "remove of a missing bucket": Case(lambda d: d.bucket_command(5, 9), (OF15,)),
+    "bucket twice": Case(lambda d: d.bucket_command(3, 0xFFFFFFFE, d.bucket()), (OF15,)),
+    "group that runs itself": grouping(lambda d: d.group(3, d.bucket(d.group_action(3)))),
+    "group that runs a missing group": grouping(lambda d: d.group(3, d.bucket(d.group_action(88)))),
+    "delete of a chained group": Case(
+        lambda d: d.group(1, command=2),
+        MODERN,
+        before=lambda d: (d.group(3, d.bucket(d.group_action(1))),),
+    ),
 }
 
 METERS: dict[str, Case] = {
@@ -438,7 +465,21 @@ METERS: dict[str, Case] = {
     "delete of a missing meter": grouping(lambda d: d.meter(77, command=2)),
 }
 
-CASES: dict[str, Case] = {**MATCHES, **FLOWS, **ACTIONS, **REQUESTS, **GROUPS, **METERS}
+TABLES: dict[str, Case] = {
+    "table_mod of a missing table": Case(lambda d: d.table_mod(254), MODERN),
+    "table_mod config unknown": Case(lambda d: d.table_mod(0, 0x40), MODERN),
+    "table features that change": Case(lambda d: d.stats(12, struct.pack("!HB61x", 64, 0)), MODERN),
+}
+
+CASES: dict[str, Case] = {
+    **MATCHES,
+    **FLOWS,
+    **ACTIONS,
+    **REQUESTS,
+    **GROUPS,
+    **TABLES,
+    **METERS,
+}
 
 
 def existing(dialect: Dialect) -> tuple[bytes, ...]:

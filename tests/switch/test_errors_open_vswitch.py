@@ -175,6 +175,12 @@ OTHERWISE: dict[str, tuple[tuple[int, ...], str]] = {
     "set_field eth_type": (MODERN, "in the specification"),
     "set_field ip_proto": (MODERN, "in the specification"),
     "set_field mpls_bos": (MODERN, "in the specification"),
+    "group that runs itself": (MODERN, "it drops the packets later"),
+    "group that runs a missing group": (MODERN, "it drops the packets later"),
+    "delete of a chained group": (MODERN, "it drops the packets later"),
+    "table_mod of a missing table": (MODERN, "it has such a table, for itself"),
+    "table_mod config unknown": (MODERN, "it does not look at bits without a meaning"),
+    "table features that change": ((4, 5), "it has no number for this one"),
     "set_field unknown OXM": (MODERN, "the specification has a code of its own"),
 }
 

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from ovsflow import Switch
+from ovsflow.openflow.codec import encode
+from ovsflow.openflow.constants import FlowModCommand
+from ovsflow.openflow.text.parse import parse_flow
 from ovsflow.openflow.text.render import render_flow_stats
 from tests.switch.samples import FRAMES, MACS, summed
+from tests.switch.wire import VERSIONS, apply
 
 SECOND = 1_000_000_000
 UDP = summed(FRAMES["udp"])
@@ -51,6 +55,19 @@ SPECS = {
         "udp,nw_src=10.4.5.6,tp_dst=4660 actions=drop",
     ),
     "output to a field": ("output:in_port", "actions=output:1"),
+    "load a number": ("load:0x5->NXM_NX_REG0[4..7]", "actions=load:0x5->NXM_NX_REG0[4..7]"),
+    "load a field": (
+        "eth_type=0x800,load:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[]",
+        "ip actions=load:0xa010203->NXM_OF_IP_DST[]",
+    ),
+    "load bits of a field": (
+        "load:NXM_OF_ETH_SRC[0..15]->NXM_NX_REG1[16..31]",
+        "actions=load:0xd0e->NXM_NX_REG1[16..31]",
+    ),
+    "load a port, then output": (
+        "eth_type=0x800,nw_proto=17,load:udp_src->udp_dst,output:in_port",
+        "udp actions=load:0x1234->NXM_OF_UDP_DST[],output:1",
+    ),
     "priority, cookie and timeouts": (
         "priority=9,cookie=0x77,idle_timeout=5,hard_timeout=60,send_flow_rem,output:in_port",
         "idle_timeout=5, hard_timeout=60, send_flow_rem priority=9 actions=output:1",
@@ -62,10 +79,12 @@ SPECS = {
 }
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", SPECS)
-def test_learned_flows_are_what_the_packet_says(switch: Switch, name: str) -> None:
+def test_learned_flows_are_what_the_packet_says(switch: Switch, name: str, version: int) -> None:
     specs, wanted = SPECS[name]
-    switch.add_flow(f"udp,actions=learn(table=1,{specs}),2")
+    teacher = parse_flow(f"udp,actions=learn(table=1,{specs}),2", FlowModCommand.ADD, version)
+    assert apply(switch.plane.datapath, version, encode(teacher, version, 1)) is None
     assert outputs(switch) == [2]
     (flow,) = learned(switch)
     assert flow.replace("cookie=0x77,", "").replace("cookie=0x0,", "").strip() == wanted

@@ -9,13 +9,19 @@ import pytest
 from ovsflow import Switch
 from ovsflow.errors import RefusedError
 from ovsflow.openflow.codec import decode, encode
-from ovsflow.openflow.constants import MeterModCommand
+from ovsflow.openflow.constants import FlowModCommand, MeterModCommand
 from ovsflow.openflow.instructions import Instructions
 from ovsflow.openflow.meter_stats import MeterStats, MeterStatsReply, MeterStatsRequest
 from ovsflow.openflow.modify import FlowMod
-from ovsflow.openflow.text.parse import parse_meter
+from ovsflow.openflow.text.parse import parse_flow, parse_meter
 from tests.switch.samples import FRAMES, summed
 from tests.switch.wire import apply
+
+
+def tag(frame: bytes) -> bytes:
+    """The frame with a VLAN tag."""
+    return frame[:12] + b"\x81\0\0\5" + frame[12:]
+
 
 SECOND = 1_000_000_000
 UDP = summed(FRAMES["udp"])
@@ -28,11 +34,14 @@ def switch() -> Iterator[Switch]:
 
 
 def meter(
-    switch: Switch, text: str, command: MeterModCommand = MeterModCommand.ADD
+    switch: Switch,
+    text: str,
+    command: MeterModCommand = MeterModCommand.ADD,
+    version: int = 4,
 ) -> tuple[int, int] | None:
     """Changes a meter; the error, if it is refused."""
-    message = encode(parse_meter(text, command), 4, 1)
-    return apply(switch.plane.datapath, 4, message)
+    message = encode(parse_meter(text, command), version, 1)
+    return apply(switch.plane.datapath, version, message)
 
 
 def stats(switch: Switch) -> MeterStats:
@@ -70,6 +79,75 @@ def test_a_remark_band_raises_the_drop_precedence(switch: Switch) -> None:
     af11 = summed(UDP[:15] + bytes([10 << 2 | 1]) + UDP[16:])
     af12 = summed(UDP[:15] + bytes([12 << 2 | 1]) + UDP[16:])
     assert passed(switch, 3, time.monotonic_ns(), af11) == [af11, af12, af12]
+
+
+#: Frames, where their DSCP is (byte, bits from the right), and whether a band may change it.
+REMARKED = {
+    "IPv4": (summed(FRAMES["udp"]), 15, 2),
+    "IPv6": (summed(FRAMES["tcp6"]), 14, 6),
+    "IPv4 behind a tag": (summed(tag(FRAMES["udp"])), 19, 2),
+    "ARP": (FRAMES["arp"], 0, 0),
+    "nothing known": (FRAMES["other"], 0, 0),
+}
+
+
+def with_dscp(frame: bytes, byte: int, shift: int, dscp: int) -> bytes:
+    """The frame with another DSCP, its checksum right."""
+    if not byte:
+        return frame
+    word = int.from_bytes(frame[byte : byte + 2], "big")
+    shift += 8
+    # In IPv6 it stands across two bytes.
+    if frame[byte] >> 4 == 6 and shift == 14:
+        shift = 6
+    word = word & ~(0x3F << shift) | dscp << shift
+    return summed(frame[:byte] + word.to_bytes(2, "big") + frame[byte + 2 :])
+
+
+@pytest.mark.parametrize("name", REMARKED)
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_what_a_remark_band_does_to_each_class(switch: Switch, version: int, name: str) -> None:
+    frame, byte, shift = REMARKED[name]
+    text = "meter=1,pktps,burst,band=type=dscp_remark,rate=1,burst_size=1,prec_level=2"
+    assert meter(switch, text, version=version) is None
+    flow = parse_flow("actions=meter:1,output:2", FlowModCommand.ADD, version)
+    assert apply(switch.plane.datapath, version, encode(flow, version, 1)) is None
+    now = time.monotonic_ns()
+    assert len(passed(switch, 1, now, frame)) == 1
+    for dscp in range(64):
+        kind, level = dscp >> 3, dscp >> 1 & 3
+        assured = 1 <= kind <= 4 and level and not dscp & 1
+        after = kind << 3 | min(level + 2, 3) << 1 if assured else dscp
+        wanted = with_dscp(frame, byte, shift, after)
+        assert passed(switch, 1, now, with_dscp(frame, byte, shift, dscp)) == [wanted], dscp
+
+
+def test_tables_see_what_a_meter_has_made_of_the_dscp(switch: Switch) -> None:
+    for number in (1, 2):
+        text = f"meter={number},pktps,burst,band=type=dscp_remark,rate=1,burst_size=1,prec_level=1"
+        assert meter(switch, text) is None
+    # OpenFlow 1.5 has a meter as an action, and so several.
+    flow = parse_flow("ip,actions=meter:1,meter:2,goto_table:1", FlowModCommand.ADD, 6)
+    assert apply(switch.plane.datapath, 6, encode(flow, 6, 1)) is None
+    switch.add_flow("table=1,ip,ip_dscp=14,actions=output:2")
+    af11 = with_dscp(UDP, 15, 2, 10)
+    assert passed(switch, 3, time.monotonic_ns(), af11) == [with_dscp(UDP, 15, 2, 14)] * 2
+
+
+def test_a_controller_action_may_name_its_meter(switch: Switch) -> None:
+    datapath = switch.plane.datapath
+    datapath.configure({"packet_in_rate": 0, "controllers_connected": True})
+    for number, burst in (("3", 2), ("controller", 5)):
+        text = f"meter={number},pktps,burst,band=type=drop,rate=1,burst_size={burst}"
+        assert meter(switch, text) is None
+    switch.add_flow("in_port=1,actions=controller(meter_id=3)")
+    switch.add_flow("in_port=2,actions=controller")
+    now = time.monotonic_ns()
+    for port, wanted in ((1, 2), (2, 5)):
+        for _ in range(20):
+            datapath.execute(port, UDP, now)
+        told = [event for event in datapath.events(64) if event.kind == "packet_in"]
+        assert len(told) == wanted
 
 
 def test_flows_go_with_their_meter(switch: Switch) -> None:
