@@ -1,7 +1,7 @@
 //! Compact keys: the words of a key in which the active mask has bits, masked, with their hash.
 
 use crate::flow::extract::Depth;
-use crate::flow::{FlowKey, FlowMask, PACKET_WORDS};
+use crate::flow::{FlowKey, FlowMask, PACKET_WORDS, slot};
 
 /// Which words a compact key has, and how they are masked.
 #[derive(Clone, Debug)]
@@ -124,9 +124,10 @@ impl Layout {
 
     /// Whether no bit of `mask` is missing.
     pub(super) fn covers(&self, mask: &FlowMask) -> bool {
-        let words = mask.words.iter().zip(&self.mask.words);
+        let words = mask.words.iter().zip(&self.mask.words).take(PACKET_WORDS);
         let missing = |all, (wanted, word): (&u64, &u64)| all | (wanted & !word);
-        words.take(PACKET_WORDS).fold(0, missing) == 0
+        // A layout never has the packet type: it is looked at in vain, and that is rare.
+        words.fold(0, missing) == 0 || packet_part(&(&self.mask | mask)) == self.mask
     }
 
     /// Adds bits; returns whether the layout changed.
@@ -153,9 +154,11 @@ impl Layout {
     }
 }
 
+/// The part of a mask that tells packets apart: every packet that arrives is Ethernet.
 fn packet_part(mask: &FlowMask) -> FlowMask {
     let mut mask = mask.clone();
     mask.words[PACKET_WORDS..].fill(0);
+    mask.set(slot::PACKET_TYPE, 0);
     mask
 }
 

@@ -40,13 +40,26 @@ pub(super) fn rewrite(
     packet: &mut Packet,
     known: &mut Known,
 ) -> Result<(), DropReason> {
+    if let DpAction::Set(SetHeader::Ethernet {
+        dst,
+        dst_mask,
+        src,
+        src_mask,
+    }) = action
+    {
+        // The most usual one needs no headers found, and no call.
+        ethernet::set_addresses(packet.bytes_mut(), *dst, *dst_mask, *src, *src_mask);
+        return Ok(());
+    }
+    rewrite_found(action, packet, known)
+}
+
+fn rewrite_found(
+    action: &DpAction,
+    packet: &mut Packet,
+    known: &mut Known,
+) -> Result<(), DropReason> {
     match action {
-        DpAction::Set(SetHeader::Ethernet {
-            dst,
-            dst_mask,
-            src,
-            src_mask,
-        }) => ethernet::set_addresses(packet.bytes_mut(), *dst, *dst_mask, *src, *src_mask),
         DpAction::Set(header) => {
             set(header, packet, known.of(packet));
             if changes_layers(header) {
@@ -231,6 +244,15 @@ pub(super) fn changes_layers(header: &SetHeader) -> bool {
 /// whole header, as in Open vSwitch.  Another frame passes.
 #[inline]
 pub(super) fn dec_ttl(packet: &mut Packet, known: &mut Known) -> bool {
+    match ipv4::dec_ttl_of_plain(packet.bytes_mut()) {
+        Some(done) => done,
+        None => dec_any_ttl(packet, known),
+    }
+}
+
+/// The same, for packets of which it must be found out where they have it.
+#[inline(never)]
+fn dec_any_ttl(packet: &mut Packet, known: &mut Known) -> bool {
     let layers = known.of(packet);
     let at = usize::from(layers.l3);
     match layers.l3_kind {

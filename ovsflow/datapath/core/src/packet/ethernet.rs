@@ -69,14 +69,22 @@ pub fn set_addresses(frame: &mut [u8], dst: u64, dst_mask: u64, src: u64, src_ma
     let Some(raw) = view_mut::<ADDRESSES_LEN>(frame, 0) else {
         return;
     };
-    let old = u128::from_be_bytes([
-        0, 0, 0, 0, raw[0], raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7], raw[8], raw[9],
-        raw[10], raw[11],
-    ]);
-    let both = |high: u64, low: u64| u128::from(high) << 48 | u128::from(low);
-    let new = merge(old, both(dst, src), both(dst_mask, src_mask));
-    let [_, _, _, _, bytes @ ..] = new.to_be_bytes();
-    *raw = bytes;
+    // Two halves of the twelve bytes, in words that overlap.
+    let [front @ .., _, _, _, _] = *raw;
+    let [_, _, _, _, back @ ..] = *raw;
+    let (front, back) = (u64::from_be_bytes(front), u64::from_be_bytes(back));
+    let front = merge(
+        front,
+        dst << 16 | src >> 32,
+        dst_mask << 16 | src_mask >> 32,
+    );
+    let back = merge(back, dst << 48 | src, dst_mask << 48 | src_mask);
+    if let Some(place) = raw.first_chunk_mut() {
+        *place = front.to_be_bytes();
+    }
+    if let Some(place) = raw.last_chunk_mut() {
+        *place = back.to_be_bytes();
+    }
 }
 
 /// Pushes a VLAN tag in front of all others; `false`, and no change, without headroom.

@@ -41,10 +41,23 @@ impl Header {
     ///
     /// Flags that the port does not speak and reserved bits that are set may change what the
     /// payload is, so such a datagram is refused, as Linux and Open vSwitch do.
+    #[inline]
     pub fn parse(datagram: &[u8], speaks_policy: bool) -> Result<Self, DropReason> {
         if datagram.len() < HEADER_LEN + ethernet::HEADER_LEN {
             return Err(DropReason::VxlanTooShort);
         }
+        // The usual header has but one flag.
+        if let Some(&[FLAG_VNI, 0, 0, 0, a, b, c, 0]) = datagram.first_chunk() {
+            return Ok(Self {
+                vni: u32::from_be_bytes([0, a, b, c]),
+                policy: None,
+            });
+        }
+        Self::parse_any(datagram, speaks_policy)
+    }
+
+    #[inline(never)]
+    fn parse_any(datagram: &[u8], speaks_policy: bool) -> Result<Self, DropReason> {
         let &[flags, policy_flags, id_high, id_low, vni @ .., reserved] =
             number::view::<HEADER_LEN>(datagram, 0).ok_or(DropReason::VxlanTooShort)?;
         let known = if speaks_policy {
@@ -115,10 +128,13 @@ pub const fn outer_ecn(inner_tos: u8) -> u8 {
 
 /// Carries congestion that the outer header experienced into the inner one; `false` if the inner
 /// packet's transport does not understand it, so that it must be dropped instead.
+#[inline]
 pub fn decapsulate_ecn(packet: &mut Packet, outer_tos: u8) -> bool {
-    if outer_tos & 3 != ECN_CE {
-        return true;
-    }
+    outer_tos & 3 != ECN_CE || mark_congestion(packet)
+}
+
+#[cold]
+fn mark_congestion(packet: &mut Packet) -> bool {
     let layers = Layers::parse(packet);
     let offload = packet.offload;
     match inner_tos(packet.bytes(), &layers).map(|tos| tos & 3) {

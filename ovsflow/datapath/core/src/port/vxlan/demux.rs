@@ -38,6 +38,7 @@ impl Filter {
     }
 
     /// Whether a packet with this identifier, from `remote`, to `local` is accepted.
+    #[inline]
     pub(super) fn accepts(&self, key: u32, remote: TunnelAddress, local: TunnelAddress) -> bool {
         self.key.is_none_or(|mine| mine == key)
             && self.remote.is_none_or(|mine| mine == remote)

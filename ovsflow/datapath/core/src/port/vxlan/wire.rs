@@ -35,6 +35,7 @@ pub(super) fn open(
         wire: wire.clone(),
         cursor: Cursor::default(),
         arrived: Batch::new(),
+        refused: Vec::new(),
     };
     Ok(OpenPort {
         receivers: vec![Box::new(receiver)],
@@ -57,6 +58,8 @@ struct WireReceiver {
     cursor: Cursor,
     /// Outer frames.
     arrived: Batch,
+    /// Which of them are for nobody here, and why.
+    refused: Vec<(usize, DropReason)>,
 }
 
 impl Receiver for WireReceiver {
@@ -75,20 +78,26 @@ impl Receiver for WireReceiver {
         let mut outer = PortCounters::default();
         let (wire, cursor) = (&self.wire, &mut self.cursor);
         let more = wire.receive(self.number, cursor, pool, &mut arrived, &mut outer);
-        for mut packet in arrived.drain(..) {
-            match self.decapsulate(&mut packet) {
-                Ok(()) => {
-                    counters.rx_packets += 1;
-                    counters.rx_bytes += packet.len() as u64;
-                    batch.push(packet);
-                }
-                Err(reason) => {
-                    counters.rx_errors += u64::from(reason != DropReason::VxlanNoPort);
-                    counters.rx_drops.add(reason, 1);
-                    pool.give(packet);
-                }
+        let mut bytes = 0;
+        self.refused.clear();
+        for (index, packet) in arrived.iter_mut().enumerate() {
+            match self.decapsulate(packet) {
+                Ok(()) => bytes += packet.len() as u64,
+                Err(reason) => self.refused.push((index, reason)),
             }
         }
+        // From the last on, so that places stay.
+        for (index, reason) in self.refused.drain(..).rev() {
+            counters.rx_errors += u64::from(reason != DropReason::VxlanNoPort);
+            counters.rx_drops.add(reason, 1);
+            pool.give(arrived.remove(index));
+        }
+        counters.rx_packets += arrived.len() as u64;
+        counters.rx_bytes += bytes;
+        if batch.is_empty() {
+            std::mem::swap(batch, &mut arrived);
+        }
+        batch.append(&mut arrived);
         self.arrived = arrived;
         Ok(more)
     }
