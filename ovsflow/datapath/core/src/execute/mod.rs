@@ -15,11 +15,11 @@ mod tests;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::action::{ControllerOut, DpAction};
+use crate::action::{ControllerOut, DpAction, SetHeader};
 use crate::error::DropReason;
 use crate::openflow::action::{GroupId, MeterId};
 use crate::packet::gso::{self, Segmenter};
-use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, ethernet};
+use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, ethernet, ipv4};
 use rewrite::Known;
 
 /// What a meter says of one packet.
@@ -98,19 +98,10 @@ pub fn execute_batch<S: Sink>(actions: &[DpAction], packets: &mut Batch, sink: &
     if !rewrites.iter().all(is_rewrite) {
         return run_each(actions, 0, packets, sink);
     }
-    // Nothing to do but for rewrites: short lists are the usual ones.
-    let changed = if rewrites.is_empty() {
-        0
-    } else {
-        packets.len()
-    };
-    for index in 0..changed {
-        let Some(packet) = packets.get_mut(index) else {
-            break;
-        };
-        if let Err(at) = rewrite_all(rewrites, packet) {
-            return part_batch(actions, packets, index, at, sink);
-        }
+    let done = set_addresses(rewrites, packets);
+    let left = rewrites.get(done..).unwrap_or(&[]);
+    if let Some((stopped, at)) = rewrite_batch(left, packets) {
+        return part_batch(actions, packets, (stopped, done), done + at, sink);
     }
     match output {
         DpAction::OutputTunnel { tunnel, .. } => sink.output_tunnel(*port, tunnel, packets),
@@ -126,6 +117,45 @@ pub fn touch(actions: &[DpAction]) -> u64 {
         [DpAction::Output(port)] => u64::from(port.0),
         _ => 0,
     }
+}
+
+/// Carries out the writes of Ethernet addresses that a list begins with, which every frame can have;
+/// returns how many there are.
+fn set_addresses(rewrites: &[DpAction], packets: &mut Batch) -> usize {
+    let mut done = 0;
+    while let Some(DpAction::Set(SetHeader::Ethernet {
+        dst,
+        dst_mask,
+        src,
+        src_mask,
+    })) = rewrites.get(done)
+    {
+        for packet in packets.iter_mut() {
+            ethernet::set_addresses(packet.bytes_mut(), *dst, *dst_mask, *src, *src_mask);
+        }
+        done += 1;
+    }
+    done
+}
+
+/// Carries out `rewrites` on each packet; stops at the first that cannot pass them in the common way,
+/// and tells which packet and which of the rewrites that is.
+#[inline]
+fn rewrite_batch(rewrites: &[DpAction], packets: &mut Batch) -> Option<(usize, usize)> {
+    let only_ttl = match rewrites {
+        [] => return None,
+        [DpAction::DecTtl { .. }] => true,
+        _ => false,
+    };
+    for (index, packet) in packets.iter_mut().enumerate() {
+        if only_ttl && ipv4::dec_ttl_of_plain(packet.bytes_mut()) == Some(true) {
+            continue;
+        }
+        if let Err(at) = rewrite_all(rewrites, packet) {
+            return Some((index, at));
+        }
+    }
+    None
 }
 
 /// Carries out `rewrites`; `Err` tells which one this packet cannot pass in the common way.  That
@@ -154,12 +184,12 @@ fn rewrite_all(rewrites: &[DpAction], packet: &mut Packet) -> Result<(), usize> 
 }
 
 /// Finishes a batch whose packet `stopped` met something rare at action `at`: those before it have
-/// only their output left, those behind it everything.
+/// only their output left, those behind it all but the actions that all have `done`.
 #[cold]
 fn part_batch<S: Sink>(
     actions: &[DpAction],
     packets: &mut Batch,
-    stopped: usize,
+    (stopped, done): (usize, usize),
     at: usize,
     sink: &mut S,
 ) {
@@ -167,7 +197,7 @@ fn part_batch<S: Sink>(
         let start = match index.cmp(&stopped) {
             Ordering::Less => actions.len() - 1,
             Ordering::Equal => at,
-            Ordering::Greater => 0,
+            Ordering::Greater => done,
         };
         run(actions, start, packet, sink);
     }
