@@ -19,7 +19,7 @@ use crate::action::{ControllerOut, DpAction, SetHeader};
 use crate::error::DropReason;
 use crate::openflow::action::{GroupId, MeterId};
 use crate::packet::gso::{self, Segmenter};
-use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, ethernet, ipv4};
+use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, ethernet};
 use rewrite::Known;
 
 /// What a meter says of one packet.
@@ -98,10 +98,8 @@ pub fn execute_batch<S: Sink>(actions: &[DpAction], packets: &mut Batch, sink: &
     if !rewrites.iter().all(is_rewrite) {
         return run_each(actions, 0, packets, sink);
     }
-    let done = set_addresses(rewrites, packets);
-    let left = rewrites.get(done..).unwrap_or(&[]);
-    if let Some((stopped, at)) = rewrite_batch(left, packets) {
-        return part_batch(actions, packets, (stopped, done), done + at, sink);
+    if let Err(stopped) = rewrite_batch(rewrites, packets) {
+        return part_batch(actions, packets, &stopped, sink);
     }
     match output {
         DpAction::OutputTunnel { tunnel, .. } => sink.output_tunnel(*port, tunnel, packets),
@@ -119,43 +117,62 @@ pub fn touch(actions: &[DpAction]) -> u64 {
     }
 }
 
-/// Carries out the writes of Ethernet addresses that a list begins with, which every frame can have;
-/// returns how many there are.
-fn set_addresses(rewrites: &[DpAction], packets: &mut Batch) -> usize {
+/// A packet of a batch that cannot pass an action in the common way, which has changed nothing yet.
+struct Stopped {
+    packet: usize,
+    action: usize,
+    /// Where packets before it go on, and those behind it.
+    before: usize,
+    behind: usize,
+}
+
+/// Carries out `rewrites` on each packet, up to the first that meets something rare.
+///
+/// What a list begins with and is quickly done is done for one action after the other, the rest for one
+/// packet after the other.
+fn rewrite_batch(rewrites: &[DpAction], packets: &mut Batch) -> Result<(), Stopped> {
     let mut done = 0;
-    while let Some(DpAction::Set(SetHeader::Ethernet {
-        dst,
-        dst_mask,
-        src,
-        src_mask,
-    })) = rewrites.get(done)
-    {
-        for packet in packets.iter_mut() {
-            ethernet::set_addresses(packet.bytes_mut(), *dst, *dst_mask, *src, *src_mask);
+    while let Some(action) = rewrites.get(done) {
+        match action {
+            DpAction::Set(SetHeader::Ethernet {
+                dst,
+                dst_mask,
+                src,
+                src_mask,
+            }) => {
+                for packet in packets.iter_mut() {
+                    ethernet::set_addresses(packet.bytes_mut(), *dst, *dst_mask, *src, *src_mask);
+                }
+            }
+            DpAction::DecTtl { .. } => {
+                let expires =
+                    |packet: &mut Box<Packet>| !rewrite::dec_ttl(packet, &mut Known::default());
+                if let Some(packet) = packets.iter_mut().position(|packet| expires(packet)) {
+                    return Err(Stopped {
+                        packet,
+                        action: done,
+                        before: done + 1,
+                        behind: done,
+                    });
+                }
+            }
+            _ => break,
         }
         done += 1;
     }
-    done
-}
-
-/// Carries out `rewrites` on each packet; stops at the first that cannot pass them in the common way,
-/// and tells which packet and which of the rewrites that is.
-#[inline]
-fn rewrite_batch(rewrites: &[DpAction], packets: &mut Batch) -> Option<(usize, usize)> {
-    let only_ttl = match rewrites {
-        [] => return None,
-        [DpAction::DecTtl { .. }] => true,
-        _ => false,
-    };
-    for (index, packet) in packets.iter_mut().enumerate() {
-        if only_ttl && ipv4::dec_ttl_of_plain(packet.bytes_mut()) == Some(true) {
-            continue;
-        }
-        if let Err(at) = rewrite_all(rewrites, packet) {
-            return Some((index, at));
+    let left = rewrites.get(done..).unwrap_or(&[]);
+    let last = if left.is_empty() { 0 } else { packets.len() };
+    for (index, packet) in packets.iter_mut().take(last).enumerate() {
+        if let Err(at) = rewrite_all(left, packet) {
+            return Err(Stopped {
+                packet: index,
+                action: done + at,
+                before: rewrites.len(),
+                behind: done,
+            });
         }
     }
-    None
+    Ok(())
 }
 
 /// Carries out `rewrites`; `Err` tells which one this packet cannot pass in the common way.  That
@@ -183,21 +200,14 @@ fn rewrite_all(rewrites: &[DpAction], packet: &mut Packet) -> Result<(), usize> 
     Ok(())
 }
 
-/// Finishes a batch whose packet `stopped` met something rare at action `at`: those before it have
-/// only their output left, those behind it all but the actions that all have `done`.
+/// Finishes a batch of which a packet met something rare.
 #[cold]
-fn part_batch<S: Sink>(
-    actions: &[DpAction],
-    packets: &mut Batch,
-    (stopped, done): (usize, usize),
-    at: usize,
-    sink: &mut S,
-) {
+fn part_batch<S: Sink>(actions: &[DpAction], packets: &mut Batch, stopped: &Stopped, sink: &mut S) {
     for (index, packet) in packets.drain(..).enumerate() {
-        let start = match index.cmp(&stopped) {
-            Ordering::Less => actions.len() - 1,
-            Ordering::Equal => at,
-            Ordering::Greater => done,
+        let start = match index.cmp(&stopped.packet) {
+            Ordering::Less => stopped.before,
+            Ordering::Equal => stopped.action,
+            Ordering::Greater => stopped.behind,
         };
         run(actions, start, packet, sink);
     }

@@ -242,7 +242,7 @@ pub(super) fn changes_layers(header: &SetHeader) -> bool {
 
 /// Decrements the IP TTL; `false`, and no change, if it is 0 or 1, or if what calls itself IP has no
 /// whole header, as in Open vSwitch.  Another frame passes.
-#[inline]
+#[inline(always)]
 pub(super) fn dec_ttl(packet: &mut Packet, known: &mut Known) -> bool {
     match ipv4::dec_ttl_of_plain(packet.bytes_mut()) {
         Some(done) => done,
