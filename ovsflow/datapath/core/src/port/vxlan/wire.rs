@@ -95,7 +95,7 @@ impl Receiver for WireReceiver {
         counters.rx_packets += arrived.len() as u64;
         counters.rx_bytes += bytes;
         if batch.is_empty() {
-            std::mem::swap(batch, &mut arrived);
+            std::mem::swap(*batch, &mut arrived);
         }
         batch.append(&mut arrived);
         self.arrived = arrived;
