@@ -109,20 +109,22 @@ def _sources(
     """The flows of two switches or files, read for one version."""
     version = max(settings.versions)
     sessions: dict[str, Session] = {}
-    for source in (one, other):
-        if not _is_file(source):
-            sessions[source] = Session(source, settings)
-            version = min(version, sessions[source].version)
     found = []
-    for source in (one, other):
-        session = sessions.get(source)
-        if session is not None:
-            # In the words of the older version, so that both sides say the same in the same way.
-            found.append(plans(flows_of(session, FlowFilter()), version))
-        else:
-            found.append(plans(_file_flows(source, version), version))
-    for session in sessions.values():
-        session.close()
+    try:
+        for source in (one, other):
+            if not _is_file(source) and source not in sessions:
+                sessions[source] = Session(source, settings)
+                version = min(version, sessions[source].version)
+        for source in (one, other):
+            session = sessions.get(source)
+            if session is not None:
+                # In the words of the older version: both sides say the same in the same way.
+                found.append(plans(flows_of(session, FlowFilter()), version))
+            else:
+                found.append(plans(_file_flows(source, version), version))
+    finally:
+        for session in sessions.values():
+            session.close()
     return found[0], found[1]
 
 

@@ -85,12 +85,16 @@ def send_flows(session: Session, flows: Iterable[FlowMod], *, progress: bool = F
 
 def prepare(session: Session, flows: Sequence[FlowMod]) -> Sequence[FlowMod]:
     """Makes flows fit OpenFlow 1.0, which names tables only after it is asked to."""
-    named = any(flow.table_id not in (0, ALL_TABLES) for flow in flows)
-    if session.version != Version.OF10 or not named:
+    if session.version != Version.OF10 or not names_tables(flows):
         return flows
     if session.connection.tell([FlowModTableId(True)]):
         raise CommandError(f"{session.target}: this switch cannot name tables in OpenFlow 1.0")
     return [replace(flow, table_in_command=True) for flow in flows]
+
+
+def names_tables(flows: Iterable[FlowMod]) -> bool:
+    """Whether a flow is for another table than the first."""
+    return any(flow.table_id not in (0, ALL_TABLES) for flow in flows)
 
 
 @contextmanager

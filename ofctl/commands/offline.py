@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ofctl import jsonform
 from ofctl.commands.command import Command
-from ofctl.commands.flows import read_lines
+from ofctl.commands.flows import names_tables, read_lines
 from ofctl.errors import CommandError, parse_sentence
 from ofctl.printing.message import MessagePrinter, name_of
 from ofctl.settings import Settings
 from ovsflow.errors import EncodeError, ParseError
 from ovsflow.openflow import codec
-from ovsflow.openflow.constants import FlowModCommand, GroupModCommand, MeterModCommand
+from ovsflow.openflow.constants import FlowModCommand, GroupModCommand, MeterModCommand, Version
+from ovsflow.openflow.flow_mod import FlowMod
 from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.text import parse, render
 from ovsflow.openflow.wire import Body
@@ -60,15 +62,33 @@ Read = Callable[[str, int], Body]
 def _show_text(settings: Settings, read: Read, lines: Sequence[tuple[int, str]], name: str) -> None:
     """Reads lines, turns each into a message and back, and prints what came out."""
     version = max(settings.versions)
-    for at, (number, line) in enumerate(lines, 1):
-        place = f"{name}:{number}" if name else ""
+    places = [f"{name}:{number}" if name else "" for number, _ in lines]
+    pairs = zip(lines, places, strict=True)
+    bodies = [_read(read, line, version, place) for (_, line), place in pairs]
+    for at, (body, place) in enumerate(zip(prepared(bodies, version), places, strict=True), 1):
         try:
-            data = codec.encode(read(line, version), version, at)
-        except ParseError as error:
-            raise CommandError(parse_sentence(error, place)) from None
+            data = codec.encode(body, version, at)
         except EncodeError as error:
             raise CommandError(f"{place}: {error}" if place else str(error)) from None
         _print_bytes(settings, data)
+
+
+def _read(read: Read, line: str, version: int, place: str) -> Body:
+    try:
+        return read(line, version)
+    except ParseError as error:
+        raise CommandError(parse_sentence(error, place)) from None
+
+
+def prepared(bodies: Sequence[Body], version: int) -> Sequence[Body]:
+    """Makes flows fit OpenFlow 1.0, where one that names a table makes all name theirs."""
+    flows = [body for body in bodies if isinstance(body, FlowMod)]
+    if version != Version.OF10 or not names_tables(flows):
+        return bodies
+    return [
+        replace(body, table_in_command=True) if isinstance(body, FlowMod) else body
+        for body in bodies
+    ]
 
 
 def _one(read: Read) -> Callable[[Settings, Sequence[str]], int]:

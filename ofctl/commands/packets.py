@@ -29,8 +29,8 @@ from ovsflow.openflow.handshake import (
     SetConfig,
 )
 from ovsflow.openflow.monitor import FlowMonitor, FlowMonitorRequest
-from ovsflow.openflow.nicira import SetPacketInFormat
-from ovsflow.openflow.packets import PacketOut
+from ovsflow.openflow.nicira import Resume, SetPacketInFormat
+from ovsflow.openflow.packets import PacketIn, PacketOut
 from ovsflow.openflow.text.names import Names
 from ovsflow.openflow.text.packet_out_text import packet_bytes
 from ovsflow.openflow.text.parse import parse_actions, parse_flow_filter, parse_packet_out
@@ -98,19 +98,21 @@ def parse_watch(text: str, number: int, version: int, names: Names) -> FlowMonit
 def _monitor(session: Session, arguments: Sequence[str]) -> None:
     printer = session.printer(tables=True)
     printer.detail = session.settings.more + 2
-    watches = 0
+    watches, resumes = 0, False
     for word in arguments:
         if word.isdigit():
             _configure(session, miss_send_len=int(word))
         elif word == "invalid_ttl":
             _configure(session, invalid_ttl=True)
+        elif word == "resume":
+            resumes = True
         elif word.startswith("watch:"):
             watches += 1
             _watch(session, word.removeprefix("watch:"), watches, printer)
         else:
             raise CommandError(f'{word}: unsupported "monitor" argument')
     _set_format(session)
-    _follow(session, printer)
+    _follow(session, printer, resumes=resumes)
 
 
 def _configure(
@@ -144,7 +146,7 @@ def _set_format(session: Session) -> None:
         session.connection.tell([SetPacketInFormat(PacketInFormat.NXT_PACKET_IN)])
 
 
-def _follow(session: Session, printer: MessagePrinter) -> None:
+def _follow(session: Session, printer: MessagePrinter, *, resumes: bool) -> None:
     connection = session.connection
     while True:
         data = connection.read()
@@ -156,6 +158,21 @@ def _follow(session: Session, printer: MessagePrinter) -> None:
         if isinstance(message.body, EchoRequest):
             reply = EchoReply(message.body.data)
             connection.write(codec.encode(reply, session.version, message.xid))
+        elif resumes and isinstance(message.body, PacketIn) and message.body.continuation:
+            connection.send(_resumed(message.body))
+
+
+def _resumed(packet: PacketIn) -> Resume:
+    """What lets a paused packet go on as it came."""
+    return Resume(
+        packet.match,
+        packet.data,
+        packet.reason,
+        packet.table_id,
+        packet.cookie,
+        packet.userdata,
+        packet.continuation,
+    )
 
 
 def _print(settings: Settings, printer: MessagePrinter, data: bytes) -> None:
@@ -203,7 +220,7 @@ COMMANDS = (
     ),
     Command(
         "monitor",
-        "SWITCH [MISSLEN] [invalid_ttl] [watch:SPEC...]",
+        "SWITCH [MISSLEN] [invalid_ttl] [resume] [watch:SPEC...]",
         "show what the switch tells: packets, changes of ports, and of flows with watch:",
         with_session(_monitor),
         1,

@@ -221,11 +221,17 @@ def _benchmark(session: Session, arguments: Sequence[str]) -> None:
     if not arguments[1].isdigit() or not int(arguments[1]):
         raise CommandError(f"{arguments[1]}: not a number of packets")
     count, whole = int(arguments[1]), size + 8
-    print(f"Sending {count} packets * {whole} bytes (with header) = {count * whole} bytes total")
+    if not session.settings.json:
+        total = f"{whole} bytes (with header) = {count * whole} bytes total"
+        print(f"Sending {count} packets * {total}")
     start = time.perf_counter()
     for _ in range(count):
         session.connection.request(EchoRequest(bytes(size)))
     took = time.perf_counter() - start
+    if session.settings.json:
+        form: dict[str, jsonform.Json] = {"packets": count, "bytes": whole}
+        sys.stdout.write(jsonform.dump(form | {"time_us": round(1_000_000 * took)}))
+        return
     rate = f"({count / took:.0f} packets/s) ({count * whole / took:.0f} bytes/s)"
     print(f"Finished in {1000 * took:.1f} ms {rate}")
 

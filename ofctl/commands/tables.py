@@ -79,13 +79,13 @@ def _setting(session: Session, table: int, setting: str) -> TableMod:
         raise CommandError(
             f"table_mod '{setting}' requires one of the OpenFlow versions OpenFlow11, OpenFlow12"
         )
-    if setting in ("evict", "noevict"):
+    if setting in ("evict", "noevict", "novacancy"):
         _needs(session, setting)
-        config = _old_config(session, table) & ~_EVICTION
-        return TableMod(table, config | (_EVICTION if setting == "evict" else 0))
-    if setting == "novacancy":
-        _needs(session, setting)
-        return TableMod(table, _old_config(session, table) & ~_VACANCY)
+        old = _old(session, table)
+        bit = _VACANCY if setting == "novacancy" else _EVICTION
+        config = old.config | bit if setting == "evict" else old.config & ~bit
+        kept = old.vacancy if config & _VACANCY else None
+        return TableMod(table, config, vacancy=None if kept is None else kept[:2])
     marks = setting.removeprefix("vacancy:").split(",")
     if not setting.startswith("vacancy:") or len(marks) != 2 or not all(m.isdigit() for m in marks):
         raise CommandError(f"invalid table_mod setting {setting}: want {_SETTINGS}")
@@ -93,7 +93,7 @@ def _setting(session: Session, table: int, setting: str) -> TableMod:
     if not low <= high <= 100:
         raise CommandError(f"invalid vacancy {setting}: want two percentages, low and high")
     _needs(session, setting)
-    return TableMod(table, _old_config(session, table) | _VACANCY, vacancy=(low, high))
+    return TableMod(table, _old(session, table).config | _VACANCY, vacancy=(low, high))
 
 
 def _needs(session: Session, setting: str, version: Version = Version.OF14) -> None:
@@ -123,11 +123,11 @@ def _rename(session: Session, table: int, name: str) -> None:
     session.settle({xid: TableFeaturesRequest()})
 
 
-def _old_config(session: Session, table: int) -> int:
+def _old(session: Session, table: int) -> TableDesc:
     """What is set for the table now: a change of one thing must say the other again."""
     parts = session.connection.collect(TableDescRequest(), TableDescReply)
     known: list[TableDesc] = [each for part in parts for each in part.tables]
-    return next((each.config for each in known if each.table_id == table), 0)
+    return next((each for each in known if each.table_id == table), TableDesc(table))
 
 
 def _dump_tlv(session: Session, arguments: Sequence[str]) -> None:

@@ -41,6 +41,7 @@ from ovsflow.openflow import (
 )
 from ovsflow.openflow.codec import Received
 from ovsflow.openflow.constants import (
+    HEADER_BYTES,
     NO_BUFFER,
     MonitorEvent,
     PacketInFormat,
@@ -105,6 +106,8 @@ class MessagePrinter:
 
     def bytes_text(self, data: bytes) -> str:
         """A message in bytes; what cannot be read is shown as bytes."""
+        if len(data) < HEADER_BYTES:
+            return f"OpenFlow packet too short (only {len(data)} bytes):\n{hex_dump(data)}"
         try:
             return self.text(codec.decode(data))
         except DecodeError as error:

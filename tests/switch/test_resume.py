@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -334,16 +335,19 @@ def test_workers_pause_and_resume() -> None:
             assert sorted(wait_for(switch, 3, 50)) == sorted(frames)
 
 
-def test_ovs_ofctl_resumes(tmp_path: Path) -> None:
-    """`ovs-ofctl monitor BRIDGE resume` answers each paused packet by itself."""
+@pytest.mark.parametrize("program", [("ovs-ofctl",), (sys.executable, "-m", "ofctl")])
+def test_monitor_resumes(program: tuple[str, ...], tmp_path: Path) -> None:
+    """`monitor BRIDGE resume` answers each paused packet by itself."""
     with Switch("r3", ports=PORTS, workers=0, rundir=tmp_path) as switch:
         switch.add_flow("actions=resubmit(,1),output:3")
         switch.add_flow("table=1,actions=load:2->reg0[],controller(pause),output:reg0[]")
         target = f"unix:{tmp_path}/r3.mgmt"
-        command = ["ovs-ofctl", "-O", "OpenFlow13", "-P", "nxt_packet_in2", "monitor"]
+        command = [*program, "-O", "OpenFlow13", "-P", "nxt_packet_in2", "monitor"]
         with subprocess.Popen(
             [*command, target, "65535", "resume"],
-            stderr=subprocess.PIPE,
+            # ovs-ofctl tells on the one, ofctl on the other.
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             env=os.environ | {"OVS_RUNDIR": str(tmp_path)},
         ) as monitor:
@@ -357,7 +361,7 @@ def test_ovs_ofctl_resumes(tmp_path: Path) -> None:
                 assert switch.receive(2)[0] == FRAME
             finally:
                 monitor.terminate()
-                assert monitor.stderr is not None
-                said = monitor.stderr.read()
+                assert monitor.stdout is not None
+                said = monitor.stdout.read()
         assert "decode error" not in said, said
         assert "PACKET_IN" in said, said
