@@ -50,7 +50,7 @@ SETTLED_MISSES = 20
 #: With so many calm seconds it has settled too, however its rate swings.
 CALM_WINDOWS = 8
 #: Longest time that it may take to settle, in seconds.
-SETTLE_LIMIT = 300
+SETTLE_LIMIT = 420
 #: How long the rate of a choice of caches is taken, in seconds, and how often at most.
 TRIAL_SECONDS, TRIALS = 1.0, 12
 
