@@ -129,7 +129,11 @@ impl Family {
 /// A socket that only sends, from `port` or from one that the kernel picks if that is 0.
 fn send_socket(family: i32, df: bool, csum: bool, port: u16) -> io::Result<Socket> {
     let socket = Socket::new(family, libc::SOCK_DGRAM, 0)?;
-    socket.set(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    // A socket that would share its port may be given one that is taken, so it says so later.
+    let share = || socket.set(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1);
+    if port != 0 {
+        share()?;
+    }
     let ip: IpAddr = if family == libc::AF_INET6 {
         let discover = if df {
             libc::IPV6_PMTUDISC_DO
@@ -164,5 +168,6 @@ fn send_socket(family: i32, df: bool, csum: bool, port: u16) -> io::Result<Socke
     // Nobody reads what arrives here; the least room there is bounds what that costs.
     socket.set(libc::SOL_SOCKET, libc::SO_RCVBUF, 1)?;
     socket.bind(Address::new(ip, port).as_bytes())?;
+    share()?;
     Ok(socket)
 }

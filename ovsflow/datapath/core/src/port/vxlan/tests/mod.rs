@@ -8,13 +8,16 @@ mod wire;
 
 use std::net::UdpSocket;
 
+use super::sockets::{PORTS, SendSockets};
 use crate::error::DropReason;
 use crate::packet::gso::for_each_plain;
-use crate::packet::{Checksum, Gso, GsoKind, Offload, Packet, Pool, Tunnel, TunnelAddress};
+use crate::packet::{
+    Checksum, Gso, GsoKind, Offload, Packet, Pool, Tunnel, TunnelAddress, TunnelConfig,
+};
 use crate::port::lab::{
     Host, hand_over, in_namespace, ip, open_with, refused, send, settle, wait_and_receive,
 };
-use crate::port::sys::{Absent, without};
+use crate::port::sys::{Absent, Socket, without};
 use crate::port::{OpenPort, PortCounters};
 
 const NEAR: u32 = 0x0a00_0001;
@@ -460,5 +463,29 @@ fn test_source_port_follows_the_inner_flow() {
             *ports.entry(first).or_insert(0) += 1;
         }
         assert_eq!(ports.len(), 16, "{ports:?}");
+    });
+}
+
+#[test]
+fn test_source_ports_differ_where_there_are_few() {
+    in_namespace(|| {
+        let range = "/proc/sys/net/ipv4/ip_local_port_range";
+        std::fs::write(range, "40000 40019").unwrap();
+        for csum in [None, Some(true), Some(false)] {
+            let config = TunnelConfig {
+                csum,
+                ..TunnelConfig::default()
+            };
+            let sockets = SendSockets::share(&config).unwrap();
+            let families = [Some(&sockets.v4), sockets.v6.as_ref()];
+            for family in families.into_iter().flatten() {
+                let port = |socket: &Socket| socket.local_address().unwrap().port();
+                let ports: Vec<_> = family.plain.iter().map(port).collect();
+                let train: Vec<_> = family.train.iter().map(port).collect();
+                let different: std::collections::BTreeSet<_> = ports.iter().collect();
+                assert_eq!(different.len(), PORTS, "{ports:?}");
+                assert_eq!(ports, train);
+            }
+        }
     });
 }
