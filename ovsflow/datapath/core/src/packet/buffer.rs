@@ -313,6 +313,21 @@ impl Pool {
         batch.extend(self.small.drain(self.small.len() - count..));
     }
 
+    /// A packet that holds `frame`, and room for little more if that is short.
+    #[inline]
+    pub fn hold(&mut self, frame: &[u8]) -> Box<Packet> {
+        let mut packet = match frame.len() <= SMALL_FRAME {
+            true => self
+                .small
+                .pop()
+                .unwrap_or_else(|| Box::new(Packet::with_capacity(SMALL_FRAME))),
+            false => self.take(),
+        };
+        packet.reset();
+        packet.set_frame(frame);
+        packet
+    }
+
     /// A copy of `packet`: only the bytes in use are copied.
     #[inline]
     pub fn copy(&mut self, packet: &Packet) -> Box<Packet> {

@@ -46,7 +46,9 @@ impl Bundles {
         }
         let (mut at, mut kept) = (0, 0);
         while let Some((_, rest)) = packets.split_at_mut_checked(at) {
-            let Some(count) = take_run(rest) else { break };
+            let Some(count) = take_run(rest, pool) else {
+                break;
+            };
             self.counts.push(count);
             packets.swap(kept, at);
             kept += 1;
@@ -86,20 +88,33 @@ impl Bundles {
 
 /// Makes one frame of the first packets where enough of them are alike; says what the first one
 /// stands for afterwards, `None` if there is none.
-fn take_run(packets: &mut [Box<Packet>]) -> Option<Count> {
+fn take_run(packets: &mut [Box<Packet>], pool: &mut Pool) -> Option<Count> {
     let len = packets.first()?.len();
     let run = 1 + packets
         .windows(2)
         .take_while(|pair| alike(&pair[0], &pair[1]))
         .count();
+    let run_bytes = run * len;
     let merged = match packets.get_mut(..run) {
-        Some(run) if run.len() >= BUNDLE_LEAST => merge_run(run),
+        Some(run) if run.len() >= BUNDLE_LEAST => {
+            widen(&mut run[0], run_bytes, pool);
+            merge_run(run)
+        }
         _ => 1,
     };
     Some(Count {
         packets: merged as u32,
         bytes: (merged * len) as u32,
     })
+}
+
+/// Sees to it that a packet's buffer holds a frame of so many bytes, if the pool has one that does.
+fn widen(packet: &mut Box<Packet>, bytes: usize, pool: &mut Pool) {
+    if packet.space().len() < bytes {
+        let mut wide = pool.take();
+        wide.copy_from(packet);
+        pool.give(std::mem::replace(packet, wide));
+    }
 }
 
 /// Whether two frames look like equally long datagrams of one flow, by all of their headers but

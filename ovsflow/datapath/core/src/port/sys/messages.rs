@@ -77,6 +77,11 @@ impl Inbox {
         self.receive_at_most(self.ask, socket, pool, each)
     }
 
+    /// Asks for no more than `most` next time, but for a few.
+    pub(in crate::port) fn ask_at_most(&mut self, most: usize) {
+        self.ask = self.ask.min(most).max(FEWEST);
+    }
+
     /// The same for `most` datagrams; a batch is the limit.
     pub(in crate::port) fn receive_at_most(
         &mut self,

@@ -103,8 +103,7 @@ impl PacketReceiver {
             let Some(slot) = ring.peek(0) else { break };
             let read = match slot {
                 Slot::Frame { vnet, frame, tag } => {
-                    let mut packet = pool.take();
-                    packet.set_frame(frame);
+                    let packet = pool.hold(frame);
                     arrivals.add(finish(packet, virtio::decode(vnet), tag), pool);
                     1
                 }

@@ -29,6 +29,10 @@ use crate::port::sys::{Address, Control, Inbox, Incoming, Socket, int_value};
 use crate::port::{BATCH_SIZE, Batch, Intake, PortCounters, Receiver};
 use crate::time::Now;
 
+/// Packets that are better not taken out of trains at a time: what waits long falls out of the
+/// processor's cache.
+const MOST_WAITING: usize = 512;
+
 /// Datagrams of a train that are worth putting together again.
 const LONG_DATAGRAM: usize = 700;
 
@@ -145,11 +149,16 @@ impl Reception {
                 counters,
             };
             for (inbox, socket) in self.inboxes.iter_mut().zip(sockets) {
+                let before = arrivals.waiting.len();
                 let each = |incoming: Incoming<'_>, pool: &mut Pool| {
                     arrivals.datagram(incoming, pool);
                 };
                 match inbox.receive(socket, pool, each) {
-                    Ok((_, filled)) => more |= filled,
+                    Ok((received, filled)) => {
+                        more |= filled;
+                        let each = (arrivals.waiting.len() - before) / received.max(1);
+                        inbox.ask_at_most(MOST_WAITING / each.max(1));
+                    }
                     // What an earlier datagram met on its way; the socket goes on.
                     Err(error) if error.raw_os_error() == Some(libc::EBADF) => return Err(error),
                     Err(_) => more = true,
@@ -195,9 +204,7 @@ impl Arrivals<'_> {
     fn split(&mut self, train: Box<Packet>, outer: &Tunnel, stride: usize, pool: &mut Pool) {
         let first = self.waiting.len();
         for datagram in train.bytes().chunks(stride) {
-            let mut packet = pool.take();
-            packet.set_frame(datagram);
-            self.frame(packet, outer, None, pool);
+            self.frame(pool.hold(datagram), outer, None, pool);
         }
         pool.give(train);
         if stride >= LONG_DATAGRAM {
