@@ -2,6 +2,6 @@
 
 `generate` makes random pipelines with packets that hit them, `peer` and `subject` run one each,
 `compare` tells where they came to different ends, `shrink` makes a failure small, and
-`differences` holds what is known to differ, with the reason.  `python -m tests.differential`
+`explained` holds what is known to differ, with the reason.  `python -m tests.differential`
 runs as many as one likes.
 """

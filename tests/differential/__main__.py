@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace, both: Both) -> int:
 
 def bound(pipelines: int) -> int:
     """How often Open vSwitch may end by itself in so many pipelines."""
-    return 2 + pipelines // 100
+    return 2 + pipelines // 150
 
 
 def smallest(pipeline: Pipeline, both: Both) -> Pipeline:

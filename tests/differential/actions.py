@@ -22,6 +22,19 @@ SPACES = (
 )
 """Fields that are no part of a packet, and their widths."""
 
+TUNNEL_SPACES = (
+    ("tun_id", 64),
+    ("tun_src", 32),
+    ("tun_dst", 32),
+    ("tun_ipv6_src", 128),
+    ("tun_ipv6_dst", 128),
+    ("tun_gbp_id", 16),
+    ("tun_gbp_flags", 8),
+)
+"""Those of tunnels, in pipelines that are about them."""
+
+METERS = (1, 2)
+
 HASHES = (
     "eth_src",
     "symmetric_l4",
@@ -46,6 +59,9 @@ class ActionMaker:
         pushes_mpls: Whether push_mpls is wanted.
         truncates: Whether truncating outputs are wanted, and nothing that pushes or pops.
         short: Whether packets with cut headers come, so that nothing counts down their TTL.
+        normal: Whether NORMAL is wanted.
+        meters: Meters that may be used.
+        tunnels: Whether much is to be done with the fields of tunnels.
         in_bucket: Whether this is a bucket, where Open vSwitch knows only plain outputs.
     """
 
@@ -61,6 +77,9 @@ class ActionMaker:
         truncates: bool = True,
         in_bucket: bool = False,
         short: bool = False,
+        normal: bool = False,
+        meters: Sequence[int] = (),
+        tunnels: bool = False,
     ) -> None:
         self.chance = chance
         self.version = version
@@ -72,6 +91,9 @@ class ActionMaker:
         self.truncates = truncates
         self.in_bucket = in_bucket
         self.short = short
+        self.normal = normal
+        self.meters = meters
+        self.tunnels = tunnels
 
     def instructions(self) -> str:
         """Everything behind `actions=`."""
@@ -83,6 +105,8 @@ class ActionMaker:
             words += chance.some(0.15, lambda: f"write_metadata:{chance.small()}")
         if self.table + 1 < TABLES:
             words += chance.some(0.45, lambda: f"goto_table:{self.later_table()}")
+        if self.meters and self.version >= Version.OF13 and chance.often(0.4):
+            words.insert(0, f"meter:{chance.pick(self.meters)}")
         return ",".join(words) or "drop"
 
     def actions(self, count: int) -> list[str]:
@@ -124,6 +148,10 @@ class ActionMaker:
             choices.append((2, lambda: f"group:{self.chance.pick(self.groups)}"))
         if self.learns:
             choices.append((3, self.learn))
+        if self.normal:
+            choices.append((4, lambda: "NORMAL"))
+        if self.known.transport == "tcp":
+            choices.append((2, self.fin_timeout))
         weights = [weight for weight, _ in choices]
         maker = self.chance.random.choices([one for _, one in choices], weights)[0]
         return maker()
@@ -175,6 +203,14 @@ class ActionMaker:
             f"{chance.small(masked)}->tun_id",
             f"{chance.ipv4()}->tun_dst",
         ]
+        if self.tunnels:
+            choices += [
+                f"{chance.ipv4()}->tun_src",
+                f"{chance.ipv4()}->tun_dst",
+                f"{chance.ipv6()}->{chance.pick(('tun_ipv6_src', 'tun_ipv6_dst'))}",
+                f"{chance.small(masked)}->tun_gbp_id",
+                f"{chance.pick((0, 8, 72))}->tun_gbp_flags",
+            ]
         headers: list[str] = []
         if self.known.tagged:
             headers += [f"{0x1000 | chance.pick(VIDS)}->vlan_vid", f"{chance.below(8)}->vlan_pcp"]
@@ -219,7 +255,9 @@ class ActionMaker:
 
     def space(self) -> tuple[str, int]:
         """A field that is no part of the packet."""
-        return self.chance.pick(SPACES)
+        return self.chance.pick(
+            TUNNEL_SPACES if self.tunnels and self.chance.often(0.5) else SPACES
+        )
 
     def header(self) -> tuple[str, int]:
         """A field of the packet that can be read and written; a space if none is known."""
@@ -387,6 +425,15 @@ class ActionMaker:
             )
         )
 
+    def fin_timeout(self) -> str:
+        """fin_timeout: shorter timeouts once a FIN or RST was seen."""
+        words = self.chance.some(
+            0.7,
+            lambda: f"idle_timeout={1500 + self.chance.below(9)}",
+            lambda: f"hard_timeout={1500 + self.chance.below(9)}",
+        )
+        return f"fin_timeout({','.join(words)})"
+
     def learn(self) -> str:
         """learn: a flow from the packet."""
         chance = self.chance
@@ -414,6 +461,7 @@ class ActionMaker:
             lambda: f"limit={1 + chance.below(3)}",
             lambda: f"result_dst=reg3[{chance.below(4)}]",
             lambda: f"hard_timeout={1000 + chance.below(3)}",
+            lambda: f"fin_idle_timeout={500 + chance.below(3)}",
         )
         return f"learn({','.join([f'table={table}', f'priority={priority}', *options, *specs])})"
 

@@ -9,6 +9,7 @@ from ovsflow.openflow.codec import decode
 from ovsflow.openflow.constants import Version
 from ovsflow.openflow.flow_stats_entry import decode_flows
 from ovsflow.openflow.group_stats import GroupStatsReply
+from ovsflow.openflow.meter_stats import MeterStatsReply
 from ovsflow.openflow.packet_in2 import decode_packet_in2
 from ovsflow.openflow.text.render import render_flow_stats, render_match
 from tests.differential.outcome import Happened, Outcome
@@ -25,7 +26,8 @@ def differences(ours: Outcome, theirs: Outcome) -> list[str]:
         lines += [f"step {number}: {line}" for line in _happened(mine, other)]
     if _flow_records(ours.flows) != _flow_records(theirs.flows):
         lines += _set_difference(_flow_lines(ours.flows), _flow_lines(theirs.flows))
-    return lines + _set_difference(_group_lines(ours.groups), _group_lines(theirs.groups))
+    lines += _set_difference(_group_lines(ours.groups), _group_lines(theirs.groups))
+    return lines + _set_difference(_meter_lines(ours.meters), _meter_lines(theirs.meters))
 
 
 def _happened(ours: Happened, theirs: Happened) -> Iterator[str]:
@@ -114,6 +116,19 @@ def _group_lines(replies: list[bytes]) -> list[str]:
             f"group {one.group_id} packets={one.packet_count}"
             f" bytes={one.byte_count} buckets={one.buckets}"
             for one in body.groups
+        ]
+    return lines
+
+
+def _meter_lines(replies: list[bytes]) -> list[str]:
+    lines = []
+    for reply in replies:
+        body = decode(reply).body
+        assert isinstance(body, MeterStatsReply)
+        lines += [
+            f"meter {one.meter_id} flows={one.flow_count} packets={one.packet_in_count}"
+            f" bytes={one.byte_in_count} bands={one.bands}"
+            for one in body.meters
         ]
     return lines
 

@@ -1,12 +1,15 @@
 """Random pipelines: tables, groups, changes to them, and packets that hit them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from ovsflow.errors import EncodeError, ParseError
 from ovsflow.openflow.constants import Version
-from tests.differential.actions import GROUPS, TABLES, ActionMaker
+from tests.differential.actions import METERS, TABLES, ActionMaker
+from tests.differential.conjunctions import conjunctive_flows
 from tests.differential.frames import random_frame
+from tests.differential.groups import GroupMaker
 from tests.differential.matches import KINDS, Known, random_match
 from tests.differential.pipeline import Arrival, Change, Pipeline, Step
 from tests.differential.subject import LOCAL
@@ -27,24 +30,37 @@ class _Maker:
         self.chance = chance
         self.kinds = [chance.pick(KINDS) for _ in range(1 + chance.below(4))]
         self.learns = chance.often(0.1)
-        self.groups: list[int] = []
+        self.truncates = chance.often(0.2)
+        self.groups = GroupMaker(chance, self.truncates)
+        self.metered = False
         self.priorities: dict[tuple[object, ...], int] = {}
         # Open vSwitch spoils 802.2 frames when it pushes a label.
         self.snap = chance.often(0.3)
-        self.truncates = chance.often(0.2)
         self.short = chance.often(0.3)
+        self.normal = chance.often(0.1)
+        self.meters = METERS if chance.often(0.1) else ()
+        self.conjunctions = chance.often(0.12)
+        self.bundles = chance.often(0.12)
+        self.tunnels = chance.often(0.15)
 
     def pipeline(self) -> Pipeline:
         """Some steps."""
         chance = self.chance
         steps = []
         for number in range(1 + chance.below(3)):
-            changes = self.group_changes() if chance.often(0.4 if number else 0.5) else []
+            changes = self.meter_changes() if self.meters else []
+            if chance.often(0.4 if number else 0.5):
+                changes += self.groups.changes(self.sendable)
             count = 4 + chance.below(4) if number else 8 + chance.below(16)
             changes += [self.sendable(partial(self.flow_change, number)) for _ in range(count)]
+            if self.conjunctions:
+                changes += self.conjunction()
+            if self.bundles:
+                changes = self.bundled(changes)
             steps.append(Step(changes, self.arrivals(20 + chance.below(20))))
         # What Open vSwitch keeps for one packet of MPLS gives others its label.
         singly = self.learns or not {"any", "mpls", "mplsm"}.isdisjoint(self.kinds)
+        singly |= self.normal or bool(self.meters)
         return Pipeline(steps, singly)
 
     def arrivals(self, count: int) -> list[Arrival]:
@@ -81,7 +97,7 @@ class _Maker:
         version = chance.pick(VERSION_MIX)
         table = chance.pick((0, 0, 0, *range(TABLES)))
         kind = chance.pick((self.kind(), self.kind(), "any"))
-        words, known = random_match(chance, kind, table)
+        words, known = random_match(chance, kind, table, self.tunnels)
         command = "add"
         if chance.often(0.5 if number else 0.05):
             command = chance.pick(("modify", "modify_strict", "delete", "delete_strict"))
@@ -99,11 +115,14 @@ class _Maker:
             version,
             table,
             known,
-            self.groups,
+            self.groups.alive,
             self.learns,
             pushes_mpls=not self.snap,
             truncates=self.truncates,
             short=self.short,
+            normal=self.normal,
+            meters=self.meters,
+            tunnels=self.tunnels,
         )
         line = ",".join([*head, *words, f"actions={maker.instructions()}"])
         if command == "modify" and version == Version.OF10 and "mod_vlan" in line:
@@ -137,48 +156,54 @@ class _Maker:
             words += chance.some(0.1, lambda: "reset_counts")
         return words
 
-    def group_changes(self) -> list[Change]:
-        """GROUP_MODs: new groups, later changes of groups."""
+    def conjunction(self) -> list[Change]:
+        """The flows of one conjunction, and where they lead."""
         chance = self.chance
+        table, number = chance.pick((0, 0, *range(TABLES))), 1 + chance.below(9)
+        version = chance.pick((Version.OF10, Version.OF13, Version.OF14, Version.OF15))
+        priority = self.priority(table, ["conjunction", str(number)])
+        lines = conjunctive_flows(chance, table, priority, number)
+        maker = ActionMaker(chance, version, table, Known("ip"), self.groups.alive)
+        target = self.priority(table, [f"conj_id={number}"])
+        lines.append(
+            f"add table={table},priority={target},conj_id={number},ip,"
+            f"actions={maker.instructions()}"
+        )
+        return [self.sendable(partial(Change, version, "flow", line)) for line in lines]
+
+    def meter_changes(self) -> list[Change]:
+        """METER_MODs; what they let through does not depend on the time that passes."""
         changes = []
-        for number in chance.random.sample(GROUPS, 1 + chance.below(3)):
-            known = number in self.groups
-            if known and chance.often(0.3):
-                changes.append(Change(Version.OF13, "group", f"delete group_id={number}"))
-                self.groups.remove(number)
-                continue
-            command = "modify" if known else "add"
-            changes.append(self.sendable(partial(self.group_change, number, command)))
-            if not known:
-                self.groups.append(number)
+        for meter in self.meters:
+            if self.metered:
+                changes.append(Change(Version.OF13, "meter", f"delete meter={meter}"))
+            changes.append(self.meter("add", meter))
+            if self.chance.often(0.2):
+                changes.append(self.meter("modify", meter))
+        self.metered = True
         return changes
 
-    def group_change(self, group: int, command: str) -> Change:
-        """One group with its buckets."""
+    def meter(self, command: str, meter: int) -> Change:
+        """A meter that passes so many packets and no more, or any number."""
         chance = self.chance
-        version = chance.pick((Version.OF13, Version.OF13, Version.OF15))
-        kind = chance.pick(("all", "all", "indirect", "ff", "select"))
-        words = [f"{command} group_id={group},type={kind}"]
-        if kind == "select":
-            words[0] += ",selection_method=hash"
-            words[0] += chance.pick(("", ",fields(eth_src)", ",fields(eth_dst,ip_dst)"))
-            version = Version.OF15
-        chained = [one for one in self.groups if one > group]
-        count = 1 if kind == "indirect" else chance.below(4)
-        for number in range(count):
-            maker = ActionMaker(
-                chance,
-                version,
-                0,
-                Known("any"),
-                chained,
-                truncates=self.truncates,
-                in_bucket=True,
-            )
-            actions = [maker.set_field() for _ in range(chance.below(3))]
-            actions += chance.some(0.2, maker.vlan)
-            actions += chance.some(0.9, maker.output) or ["drop"][: not actions]
-            watch = f"watch_port:{chance.pick((1, 2, 77))}," if kind == "ff" else ""
-            weight = f"weight:{int(number == 0)}," if kind == "select" else ""
-            words.append(f"bucket={watch}{weight}actions={','.join(actions)}")
-        return Change(version, "group", ",".join(words))
+        rates = [f"type=drop,rate=1,burst_size={1 + chance.below(12)}"]
+        if chance.often(0.3):
+            rates.append(f"type=drop,rate=2,burst_size={1 + chance.below(12)}")
+        kind = "pktps,burst"
+        if chance.often(0.3):
+            kind, rates = "kbps,burst", ["type=drop,rate=1000,burst_size=1000000"]
+        text = f"{command} meter={meter},{kind},stats,bands={' '.join(rates)}"
+        return Change(Version.OF13, "meter", text)
+
+    def bundled(self, changes: list[Change]) -> list[Change]:
+        """The changes, some runs of one version in a bundle."""
+        number, bundled = 0, []
+        before = None
+        for change in changes:
+            fits = change.version >= Version.OF13 and change.kind != "meter"
+            if not fits:
+                before = None
+            elif change.version != before or change.is_loose() or self.chance.often(0.2):
+                number, before = number + 1, change.version
+            bundled.append(replace(change, bundle=number if fits else 0))
+        return bundled

@@ -61,10 +61,12 @@ class Known:
         return {"nd": "icmp"}.get(self.kind, self.kind.removesuffix("6")) if self.is_ip else ""
 
 
-def random_match(chance: Chance, kind: str, table: int) -> tuple[list[str], Known]:
-    """Words of a match, and what is known behind it."""
+def random_match(
+    chance: Chance, kind: str, table: int, tunnels: bool = False
+) -> tuple[list[str], Known]:
+    """Words of a match, and what is known behind it; with `tunnels` more of their fields."""
     known = Known(kind)
-    words = _metadata(chance, table)
+    words = _metadata(chance, table) + (_tunnel(chance) if tunnels and table else [])
     words += chance.some(
         0.15,
         lambda: f"eth_src={chance.masked_ethernet()}",
@@ -111,6 +113,25 @@ def _metadata(chance: Chance, table: int) -> list[str]:
         lambda: f"actset_output={chance.pick((1, 2, 'LOCAL'))}",
         lambda: f"tun_gbp_id={chance.small()}",
     )
+
+
+def _tunnel(chance: Chance) -> list[str]:
+    """Fields of a tunnel that earlier tables may have set."""
+    (word,) = chance.random.sample(
+        (
+            f"tun_id={chance.small()}",
+            f"tun_src={chance.masked_ipv4()}",
+            f"tun_dst={chance.masked_ipv4()}",
+            f"tun_ipv6_src={chance.masked_ipv6()}",
+            f"tun_ipv6_dst={chance.masked_ipv6()}",
+            f"tun_gbp_id={chance.small()}",
+            f"tun_gbp_flags={chance.pick((0, 8, '0x8/0x8', 72))}",
+            "tun_flags=oam",
+        ),
+        1,
+    )
+    name = word.partition("=")[0]
+    return [] if any(name in one for one in _metadata(chance, 0)) else [word]
 
 
 def _vlan(chance: Chance, known: Known) -> list[str]:

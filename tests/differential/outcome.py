@@ -7,6 +7,8 @@ from ovsflow.openflow.constants import MessageType, Version
 from ovsflow.openflow.failure import ErrorMessage
 
 ERROR = int(MessageType.ERROR)
+COMMIT = 0x10000
+"""The transaction id of the commit of bundle 0; that of each other one follows."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Outcome:
     steps: list[Happened] = field(default_factory=list)
     flows: list[bytes] = field(default_factory=list)
     groups: list[bytes] = field(default_factory=list)
+    meters: list[bytes] = field(default_factory=list)
 
 
 def read_errors(messages: list[bytes], version: int) -> dict[int, str]:

@@ -17,8 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ovsflow.openflow.bundle import BundleAdd, BundleControl
 from ovsflow.openflow.codec import decode, encode
-from ovsflow.openflow.constants import AsyncProperty, MessageType, PacketInFormat, Version
+from ovsflow.openflow.constants import (
+    AsyncProperty,
+    BundleControlType,
+    BundleFlag,
+    MessageType,
+    PacketInFormat,
+    Version,
+)
 from ovsflow.openflow.flow_stats import FlowStatsRequest
 from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.group_stats import GroupStatsRequest
@@ -31,19 +39,21 @@ from ovsflow.openflow.handshake import (
     SetAsync,
     SetConfig,
 )
+from ovsflow.openflow.meter_stats import MeterStatsRequest
 from ovsflow.openflow.multipart import StatsRequest
 from ovsflow.openflow.nicira import FlowModTableId, SetPacketInFormat
 from ovsflow.openflow.port_stats import PortStatsReply, PortStatsRequest
 from ovsflow.openflow.wire import Body
-from tests.differential.outcome import Happened, Outcome, read_errors
-from tests.differential.pipeline import VERSIONS, Arrival, Change, Pipeline, Step
-from tests.differential.subject import CLEAN, LOCAL
+from tests.differential.outcome import COMMIT, Happened, Outcome, read_errors
+from tests.differential.pipeline import VERSIONS, Arrival, Change, Pipeline, Step, runs
+from tests.differential.subject import ALL_METERS, CLEAN, LOCAL
 from tests.ofctl.open_vswitch import open_vswitch
 
 BRIDGE = "br0"
 PORTS = {1: "p1", 2: "p2", 3: "p3", 4: "p4", LOCAL: BRIDGE}
 PATIENCE = 20.0
 LAST_WORDS = 2.0
+BUNDLE_FLAGS = int(BundleFlag.ATOMIC | BundleFlag.ORDERED)
 QUEUE = 60
 """Frames that wait at a port at a time; the daemon's own limit is 100."""
 
@@ -206,9 +216,11 @@ class Peer:
     def run(self, pipeline: Pipeline) -> Outcome:
         """What Open vSwitch does with a pipeline, from empty tables."""
         self.main.barrier(b"".join(CLEAN))
+        self.control.call("fdb/flush", BRIDGE)
         self._forget()
         steps = [self._step(step, pipeline.singly) for step in pipeline.steps]
-        return Outcome(steps, self._query(FlowStatsRequest()), self._query(GroupStatsRequest()))
+        requests = FlowStatsRequest(), GroupStatsRequest(), MeterStatsRequest(ALL_METERS)
+        return Outcome(steps, *map(self._query, requests))
 
     def _step(self, step: Step, singly: bool) -> Happened:
         happened = Happened(self._change(step.changes))
@@ -234,9 +246,12 @@ class Peer:
 
     def _change(self, changes: list[Change]) -> dict[int, str]:
         errors: dict[int, str] = {}
-        for version, run in groupby(enumerate(changes), key=lambda one: one[1].version):
-            messages = b"".join(change.message(xid) for xid, change in run)
-            errors |= read_errors(self.connections[version].barrier(messages), version)
+        for version, bundle, run in runs(changes):
+            messages = [change.message(xid) for xid, change in run]
+            if bundle:
+                messages = _bundle(version, bundle, messages)
+            replies = self.connections[version].barrier(b"".join(messages))
+            errors |= read_errors(replies, version)
         return errors
 
     def _arrive(self, port: int, arrivals: list[Arrival]) -> list[bytes]:
@@ -269,3 +284,17 @@ class Peer:
     def _query(self, body: StatsRequest) -> list[bytes]:
         messages = self.main.barrier(encode(body, Version.OF13, 1))
         return [one for one in messages if one[1] == MessageType.MULTIPART_REPLY]
+
+
+def _bundle(version: int, bundle: int, messages: list[bytes]) -> list[bytes]:
+    """The messages in a bundle that is opened and committed."""
+
+    def control(kind: BundleControlType) -> bytes:
+        return encode(BundleControl(bundle, kind, BUNDLE_FLAGS), version, COMMIT + bundle)
+
+    wrapped = [
+        encode(BundleAdd(bundle, BUNDLE_FLAGS, one), version, int.from_bytes(one[4:8], "big"))
+        for one in messages
+    ]
+    kinds = BundleControlType.OPEN_REQUEST, BundleControlType.COMMIT_REQUEST
+    return [control(kinds[0]), *wrapped, control(kinds[1])]

@@ -5,29 +5,37 @@ A pipeline has a text form that a person can read and a test can keep.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from ovsflow.openflow.codec import encode
-from ovsflow.openflow.constants import Version
-from ovsflow.openflow.text.parse import parse_flow, parse_group
+from ovsflow.openflow.constants import MeterModCommand, Version
+from ovsflow.openflow.text.parse import parse_flow, parse_group, parse_meter
 from ovsflow.openflow.wire import Body
 
 VERSIONS = {"1.0": Version.OF10, "1.3": Version.OF13, "1.4": Version.OF14, "1.5": Version.OF15}
+METER_COMMANDS = {
+    "add": MeterModCommand.ADD,
+    "modify": MeterModCommand.MODIFY,
+    "delete": MeterModCommand.DELETE,
+}
 NAMES = {int(version): name for name, version in VERSIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A FLOW_MOD or GROUP_MOD, in the words of `ovs-ofctl`, sent on a session of `version`.
+    """A FLOW_MOD, GROUP_MOD or METER_MOD, in the words of `ovs-ofctl`, sent in `version`.
 
     Attributes:
         version: Wire version.
-        kind: `flow` or `group`.
+        kind: `flow`, `group` or `meter`.
         text: The line, with the command's word in front (`add`, `modify_strict`, ...).
+        bundle: Neighbours with the same number are one bundle; 0 for none.
     """
 
     version: int
     kind: str
     text: str
+    bundle: int = 0
 
     def body(self) -> Body:
         """The message."""
@@ -35,14 +43,32 @@ class Change:
         if self.kind == "flow":
             flow = parse_flow(self.text, None, version)
             return replace(flow, table_in_command=True) if version == Version.OF10 else flow
-        return parse_group(self.text, None, version)
+        if self.kind == "group":
+            return parse_group(self.text, None, version)
+        word, _, rest = self.text.partition(" ")
+        return parse_meter(rest, METER_COMMANDS[word])
+
+    def is_loose(self) -> bool:
+        """Whether it changes all flows that its match covers."""
+        return self.kind == "flow" and self.text.partition(" ")[0] in ("modify", "delete")
 
     def message(self, xid: int) -> bytes:
         """The message's bytes."""
         return encode(self.body(), self.version, xid)
 
     def __str__(self) -> str:
-        return f"{self.kind} {NAMES[self.version]} {self.text}"
+        bundle = f"@{self.bundle}" if self.bundle else ""
+        return f"{self.kind}{bundle} {NAMES[self.version]} {self.text}"
+
+
+def runs(changes: list[Change]) -> Iterator[tuple[Version, int, list[tuple[int, Change]]]]:
+    """The changes in runs of one version and bundle: those two numbers, and each with its place."""
+
+    def alike(pair: tuple[int, Change]) -> tuple[int, int]:
+        return pair[1].version, pair[1].bundle
+
+    for (version, bundle), run in groupby(enumerate(changes), key=alike):
+        yield Version(version), bundle, list(run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +123,10 @@ def parse_pipeline(text: str) -> Pipeline:
             pipeline.singly = True
         elif word == "step":
             pipeline.steps.append(Step())
-        elif word in ("flow", "group"):
+        elif (kind := word.partition("@"))[0] in ("flow", "group", "meter"):
             version, _, words = rest.partition(" ")
-            pipeline.steps[-1].changes.append(Change(VERSIONS[version], word, words))
+            change = Change(VERSIONS[version], kind[0], words, int(kind[2] or 0))
+            pipeline.steps[-1].changes.append(change)
         elif word == "packet":
             port, _, frame = rest.partition(" ")
             pipeline.steps[-1].arrivals.append(Arrival(int(port), bytes.fromhex(frame)))

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 
 from ovsflow.openflow.action_codec import decode_actions
-from ovsflow.openflow.actions import Action, CheckPacketLarger, PopMpls
-from ovsflow.openflow.constants import Version
+from ovsflow.openflow.actions import Action, CheckPacketLarger, Output, PopMpls
+from ovsflow.openflow.constants import PortNumber, Version
 from tests.differential.pipeline import Arrival
 
 TAGS_READ = 2
@@ -36,9 +36,20 @@ class Story:
                 return True
         return False
 
+    def runs(self, kind: type[Action]) -> bool:
+        """Whether an action of that kind ran."""
+        return any(isinstance(action, kind) for _, action in self.actions)
+
     def pops_label(self) -> bool:
         """Whether pop_mpls ran."""
-        return any(isinstance(action, PopMpls) for _, action in self.actions)
+        return self.runs(PopMpls)
+
+    def runs_normal(self) -> bool:
+        """Whether NORMAL ran."""
+        return any(
+            isinstance(action, Output) and action.port == PortNumber.NORMAL
+            for _, action in self.actions
+        )
 
     def tags(self) -> int:
         """VLAN tags of the packet as it came."""

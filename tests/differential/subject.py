@@ -2,26 +2,35 @@
 
 import json
 import struct
-from itertools import groupby
 from types import TracebackType
 from typing import Self
 
 from ovsflow.datapath import Datapath
 from ovsflow.openflow.codec import encode
-from ovsflow.openflow.constants import ALL_TABLES, FlowModCommand, GroupModCommand, Version
+from ovsflow.openflow.constants import (
+    ALL_TABLES,
+    FlowModCommand,
+    GroupModCommand,
+    MeterModCommand,
+    Version,
+)
 from ovsflow.openflow.flow_mod import FlowMod
 from ovsflow.openflow.flow_stats import FlowStatsRequest
 from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.group_mod import GroupMod
 from ovsflow.openflow.group_stats import GroupStatsRequest
+from ovsflow.openflow.meter_stats import MeterStatsRequest
+from ovsflow.openflow.modify import MeterMod
 from ovsflow.openflow.multipart import StatsRequest
-from tests.differential.outcome import Happened, Outcome, read_errors
-from tests.differential.pipeline import Arrival, Change, Pipeline, Step
+from tests.differential.outcome import COMMIT, Happened, Outcome, read_errors
+from tests.differential.pipeline import Arrival, Change, Pipeline, Step, runs
 from tests.differential.story import Story, read_story
 
 LOCAL = 0xFFFFFFFE
 PORTS = (1, 2, 3, 4, LOCAL)
 ALL_GROUPS = 0xFFFFFFFC
+ALL_METERS = 0xFFFFFFFF
+FORGETTING_NS = 400 * 10**9
 IN_PORT = 0x80000004
 """Header of OXM_OF_IN_PORT."""
 
@@ -30,9 +39,10 @@ CLEAN = tuple(
     for body in (
         FlowMod(command=FlowModCommand.DELETE, table_id=ALL_TABLES),
         GroupMod(command=GroupModCommand.DELETE, group_id=ALL_GROUPS),
+        MeterMod(MeterModCommand.DELETE, meter_id=ALL_METERS),
     )
 )
-"""Messages that leave a switch without flows and groups."""
+"""Messages that leave a switch without flows, groups and meters."""
 
 
 class Subject:
@@ -68,13 +78,20 @@ class Subject:
 
         With `closely` it is traced which packets had a label popped.
         """
-        self.datapath.apply(Version.OF13, b"".join(CLEAN), self.now)
+        self._clean()
         steps = [self._step(step, closely) for step in pipeline.steps]
-        return Outcome(steps, self._query(FlowStatsRequest()), self._query(GroupStatsRequest()))
+        requests = FlowStatsRequest(), GroupStatsRequest(), MeterStatsRequest(ALL_METERS)
+        return Outcome(steps, *map(self._query, requests))
+
+    def _clean(self) -> None:
+        """Empties the tables and forgets the addresses that NORMAL has learned, by their age."""
+        self.datapath.apply(Version.OF13, b"".join(CLEAN), self.now)
+        self.now += FORGETTING_NS
+        self.datapath.tick(self.now)
 
     def fates(self, pipeline: Pipeline) -> list[list[tuple[Story, set[str]]]]:
         """For each packet of each step its story, and why it or a copy of it was dropped."""
-        self.datapath.apply(Version.OF13, b"".join(CLEAN), self.now)
+        self._clean()
         found = []
         for step in pipeline.steps:
             self._change(step.changes)
@@ -117,11 +134,23 @@ class Subject:
 
     def _change(self, changes: list[Change]) -> dict[int, str]:
         errors: dict[int, str] = {}
-        for version, run in groupby(enumerate(changes), key=lambda one: one[1].version):
-            messages = b"".join(change.message(xid) for xid, change in run)
-            reply = self.datapath.apply(version, messages, self.now, table_ids=True)
+        for version, bundle, run in runs(changes):
+            messages = [change.message(xid) for xid, change in run]
+            if bundle:
+                errors |= self._bundle(version, bundle, messages)
+                continue
+            reply = self.datapath.apply(version, b"".join(messages), self.now, table_ids=True)
             errors |= read_errors(Framer().feed(reply), version)
         return errors
+
+    def _bundle(self, version: int, bundle: int, messages: list[bytes]) -> dict[int, str]:
+        """Commits messages together, as a session does; those that make no sense are not taken."""
+        refused = {one: self.datapath.check(version, one) for one in messages}
+        taken = b"".join(one for one in messages if not refused[one])
+        failed = self.datapath.apply(version, taken, self.now, atomic=True)
+        errors = b"".join(refused.values()) + failed
+        found = read_errors(Framer().feed(errors), version)
+        return found | ({COMMIT + bundle: "OFPBFC_MSG_FAILED"} if failed else {})
 
     def _packet_ins(self) -> list[bytes]:
         found = []

@@ -95,6 +95,9 @@ fn conjunctions(all: &Instructions) -> OfResult<()> {
     }
 }
 
+/// TCP's number among IP protocols.
+const TCP: u128 = 6;
+
 /// Where an action stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -174,6 +177,11 @@ impl Walk {
             }
             Action::SetMplsTtl(_) | Action::DecMplsTtl => needs(self, Prerequisite::Mpls),
             Action::SetNwTtl(_) | Action::DecNwTtl { .. } => needs(self, Prerequisite::Ip),
+            // Fragments are TCP, too.
+            Action::FinTimeout { .. } => {
+                let is_tcp = self.value.value(slot::IP_PROTO) == TCP;
+                self.lacks_header |= place == Place::List && !is_tcp;
+            }
             Action::Clone(actions) => {
                 let mut inner = self.clone();
                 for action in actions {

@@ -230,6 +230,11 @@ fn runs(group: &Group) -> impl Iterator<Item = GroupId> {
 }
 
 fn insert_buckets(old: &Group, request: &GroupMod) -> OfResult<Group> {
+    let at = match request.command_bucket {
+        position::FIRST => 0,
+        position::LAST => old.buckets.len(),
+        id => find_bucket(old, id)? + 1,
+    };
     let taken = |bucket: &Bucket| old.buckets.iter().any(|other| other.id == bucket.id);
     if request.buckets.iter().any(taken) {
         return Err(BUCKET_EXISTS);
@@ -237,11 +242,6 @@ fn insert_buckets(old: &Group, request: &GroupMod) -> OfResult<Group> {
     if old.kind == GroupKind::Indirect && old.buckets.len() + request.buckets.len() > 1 {
         return Err(INVALID_GROUP);
     }
-    let at = match request.command_bucket {
-        position::FIRST => 0,
-        position::LAST => old.buckets.len(),
-        id => find_bucket(old, id)? + 1,
-    };
     let mut group = old.clone();
     let mut buckets = old.buckets.to_vec();
     buckets.splice(at..at, request.buckets.iter().cloned());
@@ -255,9 +255,9 @@ fn remove_buckets(old: &Group, request: &GroupMod) -> OfResult<Group> {
     let len = old.buckets.len();
     let range = match request.command_bucket {
         position::ALL => 0..len,
-        _ if len == 0 => return Err(UNKNOWN_BUCKET),
-        position::FIRST => 0..1,
-        position::LAST => len - 1..len,
+        // Of an empty group these remove nothing.
+        position::FIRST => 0..len.min(1),
+        position::LAST => len.saturating_sub(1)..len,
         id => {
             let at = find_bucket(old, id)?;
             at..at + 1

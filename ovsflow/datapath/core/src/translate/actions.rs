@@ -36,8 +36,10 @@ impl<O: Observer> Walk<'_, O> {
             }
             rest = after;
             self.observer.action(action);
-            self.followed =
-                tail.is_some_and(|tail| tail.goto.is_some()) || after.iter().any(counts_elsewhere);
+            let goes_on = |tail: &Instructions| {
+                tail.goto.is_some() || tail.write.iter().any(counts_elsewhere)
+            };
+            self.followed = tail.is_some_and(goes_on) || after.iter().any(counts_elsewhere);
             if let Action::CheckPacketLarger { len, target } = action {
                 self.fork_by_length(*len, *target, rest, tail);
                 return ListEnd::EndList;

@@ -112,6 +112,12 @@ impl<O: Observer> Walk<'_, O> {
     pub(super) fn learn(&mut self, learn: &Learn) {
         let mut matching = Match::default();
         let mut actions = Vec::new();
+        if learn.fin_idle_timeout != 0 || learn.fin_hard_timeout != 0 {
+            actions.push(Action::FinTimeout {
+                idle: learn.fin_idle_timeout,
+                hard: learn.fin_hard_timeout,
+            });
+        }
         for spec in &learn.specs {
             let value = match &spec.source {
                 LearnSource::Field(source) => {
@@ -128,12 +134,6 @@ impl<O: Observer> Walk<'_, O> {
                 LearnTarget::Load(target) => actions.push(load(*target, value)),
                 LearnTarget::Output => actions.extend(output(value)),
             }
-        }
-        if learn.fin_idle_timeout != 0 || learn.fin_hard_timeout != 0 {
-            actions.push(Action::FinTimeout {
-                idle: learn.fin_idle_timeout,
-                hard: learn.fin_hard_timeout,
-            });
         }
         let request = learned(learn, matching, actions);
         self.observer.learns(&request);

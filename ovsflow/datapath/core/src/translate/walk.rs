@@ -236,23 +236,43 @@ impl<'a, O: Observer> Walk<'a, O> {
         }
     }
 
+    /// Whether lookups are to see no ports.  Fragments have none, to Open vSwitch even if they were
+    /// written, unless the first ones are told apart.
+    fn hides_ports(&mut self) -> bool {
+        let written = self.flow.value(slot::TP_SRC) | self.flow.value(slot::TP_DST) != 0;
+        let asks = written
+            && self.context.settings.fragments == super::Fragments::Normal
+            && self.context.pipeline.compat() == Compat::Ovs;
+        if asks {
+            self.provenance.consult_slot(slot::IP_FRAG, 1);
+        }
+        asks && self.flow.value(slot::IP_FRAG) & 1 != 0
+    }
+
     /// Looks a packet up in one table and runs what it finds; returns the table to go to.
     fn one_table(&mut self, table: TableId, in_port: Option<PortNo>) -> Option<TableId> {
         self.source.table = table;
         self.tables.insert(table);
         let pipeline = self.context.pipeline;
         let mut looked_at = FlowMask::default();
-        let rule = match in_port {
-            None => pipeline.lookup(table, &self.flow, &mut looked_at),
-            Some(port) => {
+        let rule = if in_port.is_none() && !self.hides_ports() {
+            pipeline.lookup(table, &self.flow, &mut looked_at)
+        } else {
+            let mut key = self.flow.clone();
+            if self.hides_ports() {
+                key.set(slot::TP_SRC, 0);
+                key.set(slot::TP_DST, 0);
+            }
+            if let Some(port) = in_port {
                 // The lookup alone sees the other port.
                 self.provenance.disguise(slot::IN_PORT);
-                let mut key = self.flow.clone();
                 key.set(slot::IN_PORT, u128::from(port.0));
-                let rule = pipeline.lookup(table, &key, &mut looked_at);
-                looked_at.set(slot::IN_PORT, 0);
-                rule
             }
+            let rule = pipeline.lookup(table, &key, &mut looked_at);
+            if in_port.is_some() {
+                looked_at.set(slot::IN_PORT, 0);
+            }
+            rule
         };
         self.provenance.consult(&looked_at);
         self.observer.table(table, rule.as_ref());
