@@ -228,7 +228,7 @@ def test_port_config_is_obeyed() -> None:
         (2, 32, [3, 4], 1, "no_fwd"),
         (1, 4, [], 0, "no_recv"),
         (1, 1, [], 0, "ingress down"),
-        (1, 64, [2, 3, 4], 0, "no_packet_in"),
+        (1, 64, [2, 3, 4], 1, "no_packet_in is about misses"),
     ]
     for port, config, left, told, name in cases:
         bench.datapath.set_port(port, config=config)

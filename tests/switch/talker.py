@@ -13,6 +13,7 @@ VERSIONS = (1, 4, 5, 6)
 ANY = 0xFFFFFFFF
 NICIRA, ONF = 0x2320, 0x4F4E4600
 ERROR, EXPERIMENTER, PACKET_IN, FLOW_REMOVED, PORT_STATUS = 1, 4, 10, 11, 12
+CONTROLLER_STATUS = 35
 
 
 def message(version: int, kind: int, payload: bytes = b"", xid: int = 7) -> bytes:
@@ -26,6 +27,7 @@ class Talker:
     def __init__(self, connected: socket.socket, version: int) -> None:
         self.sock, self.version = connected, version
         self._framer, self._messages, self._barriers = Framer(), list[bytes](), 0
+        self.ignored: frozenset[int] = frozenset()
         connected.settimeout(20)
         bitmap = struct.pack("!HHI", 1, 8, 1 << version)
         connected.sendall(message(version, 0, bitmap, 1))
@@ -37,7 +39,7 @@ class Talker:
         while not self._messages:
             data = self.sock.recv(1 << 16)
             assert data, "the connection was closed"
-            self._messages += self._framer.feed(data)
+            self._messages += [m for m in self._framer.feed(data) if m[1] not in self.ignored]
         return self._messages.pop(0)
 
     def say(self, kind: int, payload: bytes = b"", xid: int = 7) -> list[bytes]:
@@ -71,10 +73,12 @@ class Talker:
 
 
 def attach(switch: Switch, version: int) -> Talker:
-    """A controller of this switch."""
+    """A controller of this switch; what it is told of other controllers it does not hear."""
     ours, theirs = socket.socketpair()
     switch.attach(theirs)
-    return Talker(ours, version)
+    talker = Talker(ours, version)
+    talker.ignored = frozenset({CONTROLLER_STATUS})
+    return talker
 
 
 def error(answers: list[bytes]) -> tuple[int, ...]:

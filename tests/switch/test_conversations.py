@@ -32,6 +32,10 @@ _OWN = {"duration_sec", "duration_nsec", "idle_age", "hard_age", "hw_addr", "dat
 _OWN |= {"short_id", "flags"}
 
 
+#: Replies whose entries have no order.
+_LISTS = ("FlowStatsReply", "GroupDescReply", "GroupStatsReply")
+
+
 def told(data: bytes) -> object:
     """A message without what clocks and hosts decide."""
     try:
@@ -52,8 +56,8 @@ def _plain(value: object) -> object:
         if isinstance(value, ErrorMessage):
             # Which of the two messages in one is told back is anybody's choice.
             named = [(n, _opened(each) if n == "data" else each) for n, each in named]
-        if type(value).__name__ == "FlowStatsReply":
-            # In which order flows of a table are told is nobody's business.
+        if type(value).__name__ in _LISTS:
+            # In which order flows of a table, or groups, are told is nobody's business.
             named = [
                 (name, sorted(each, key=repr) if isinstance(each, tuple) else each)
                 for name, each in named

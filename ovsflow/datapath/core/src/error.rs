@@ -71,7 +71,7 @@ drop_reasons! {
     PortDown "port_down" "The port is administratively down or has no link.",
     PortNoReceive "port_no_receive" "The port's NO_RECV flag is set.",
     PortNoForward "port_no_forward" "The output port's NO_FWD flag is set.",
-    PortNoPacketIn "port_no_packet_in" "The ingress port's NO_PACKET_IN flag is set.",
+    PortNoPacketIn "port_no_packet_in" "No flow matched, and the ingress port's NO_PACKET_IN flag is set.",
     Malformed "malformed" "The frame is shorter than an Ethernet header.",
     Fragment "fragment" "A fragment while the switch is set to drop fragments.",
     TtlExpired "ttl_expired" "dec_ttl found a TTL of 0 or 1.",

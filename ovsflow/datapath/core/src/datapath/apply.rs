@@ -4,9 +4,8 @@ use super::Datapath;
 use crate::error::{OfError, OfResult};
 use crate::openflow::Version;
 use crate::openflow::decode::{self, Context};
-use crate::openflow::encode;
 use crate::openflow::error::{self, encode_error};
-use crate::openflow::modify::{FlowMod, PacketOut, Resume, flow_flags};
+use crate::openflow::modify::{PacketOut, Resume, flow_flags};
 use crate::table::{Change, Notice};
 use crate::time::Now;
 use crate::worker::{Writing, tell};
@@ -206,7 +205,7 @@ impl<'a> Slice<'a> {
 
 fn decode(version: Version, message: &[u8], context: &Context) -> OfResult<Request> {
     let change = match kind(version, message)? {
-        Kind::FlowMod => Change::Flow(flow_mod(version, message, context)?),
+        Kind::FlowMod => Change::Flow(decode::flow_mod(version, message, context)?),
         Kind::GroupMod => Change::Group(decode::group_mod(version, message, context)?),
         Kind::MeterMod => Change::Meter(decode::meter_mod(version, message, context)?),
         Kind::TableMod => {
@@ -222,17 +221,6 @@ fn decode(version: Version, message: &[u8], context: &Context) -> OfResult<Reque
         }
     };
     Ok(Request::Change(change))
-}
-
-/// A FLOW_MOD whose rule can be told in every version.
-fn flow_mod(version: Version, message: &[u8], context: &Context) -> OfResult<FlowMod> {
-    /// No message so short makes a rule too long to be told.
-    const SHORT: usize = 8192;
-    let request = decode::flow_mod(version, message, context)?;
-    if message.len() > SHORT && !encode::flow_fits(&request) {
-        return Err(error::TOO_MANY_ACTIONS);
-    }
-    Ok(request)
 }
 
 enum Kind {

@@ -223,7 +223,7 @@ impl<O: Observer> Walk<'_, O> {
         }
     }
 
-    /// A packet-in to be, unless the ingress port causes none.
+    /// A packet-in to be, unless it is of a packet that no flow matched, and its port causes none.
     pub(super) fn controller_out(
         &mut self,
         reason: PacketInReason,
@@ -241,7 +241,9 @@ impl<O: Observer> Walk<'_, O> {
         max_len: u16,
     ) -> Option<ControllerOut> {
         let in_port = self.context.pipeline.ports().port(self.in_port());
-        if in_port.is_some_and(|port| port.config & port_config::NO_PACKET_IN != 0) {
+        if reason == PacketInReason::TableMiss
+            && in_port.is_some_and(|port| port.config & port_config::NO_PACKET_IN != 0)
+        {
             self.emitter
                 .push(DpAction::Lost(DropReason::PortNoPacketIn));
             return None;

@@ -20,7 +20,7 @@ mod table;
 mod tests;
 
 pub use action::actions;
-pub use fits::{flow_fits, group_fits};
+pub use fits::group_fits;
 pub use flow::{aggregate, flow_description, flow_stats, nicira_flow};
 pub use group::{group_desc, group_features, group_stats};
 pub use instruction::instructions;
