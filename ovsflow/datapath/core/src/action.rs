@@ -11,6 +11,7 @@ use crate::packet::{PortNo, Tunnel};
 
 pub use crate::packet::arp::Change as SetArp;
 pub use crate::packet::icmp::NeighbourChange as SetNd;
+pub use crate::packet::ipv4::Change as SetIpv4;
 pub use crate::packet::ipv6::Change as SetIpv6;
 
 /// One datapath action.
@@ -104,16 +105,7 @@ pub enum SetHeader {
     /// PBB I-TAG.
     Pbb { itag: u32, mask: u32 },
     /// IPv4 header.
-    Ipv4 {
-        src: u32,
-        src_mask: u32,
-        dst: u32,
-        dst_mask: u32,
-        tos: u8,
-        tos_mask: u8,
-        ttl: Option<u8>,
-        proto: Option<u8>,
-    },
+    Ipv4(SetIpv4),
     /// IPv6 header.
     Ipv6(Box<SetIpv6>),
     /// TCP, UDP or SCTP ports.

@@ -153,7 +153,7 @@ fn describe_set(header: &SetHeader) -> String {
         SetHeader::Vlan { tci, mask } => tag(*tci, *mask, out),
         SetHeader::Mpls { lse, mask } => label(*lse, *mask, out),
         SetHeader::Pbb { itag, mask } => service(*itag, *mask, out),
-        SetHeader::Ipv4 { .. } | SetHeader::Ipv6(_) => network(header, out),
+        SetHeader::Ipv4(_) | SetHeader::Ipv6(_) => network(header, out),
         SetHeader::Transport {
             src,
             src_mask,
@@ -188,21 +188,12 @@ fn describe_set(header: &SetHeader) -> String {
 /// The fields of an IP header.
 fn network(header: &SetHeader, out: &mut Vec<String>) {
     match header {
-        SetHeader::Ipv4 {
-            src,
-            src_mask,
-            dst,
-            dst_mask,
-            tos,
-            tos_mask,
-            ttl,
-            proto,
-        } => {
-            write(field::IP_SRC, *src, *src_mask, out);
-            write(field::IP_DST, *dst, *dst_mask, out);
-            class(*tos, *tos_mask, out);
-            whole(field::NW_TTL, *ttl, out);
-            whole(field::NW_PROTO, *proto, out);
+        SetHeader::Ipv4(set) => {
+            write(field::IP_SRC, set.src, set.src_mask, out);
+            write(field::IP_DST, set.dst, set.dst_mask, out);
+            class(set.tos, set.tos_mask, out);
+            whole(field::NW_TTL, set.ttl, out);
+            whole(field::NW_PROTO, set.proto, out);
         }
         SetHeader::Ipv6(set) => {
             write(field::IPV6_SRC, set.src, set.src_mask, out);

@@ -168,11 +168,9 @@ fn set(header: &SetHeader, packet: &mut Packet, layers: &Layers) {
                 ethernet::set_pbb(frame, usize::from(layers.tag), *itag, *mask);
             }
         }
-        SetHeader::Ipv4 { .. } => {
-            if layers.l3_kind == L3::Ipv4
-                && let Some(change) = ipv4_change(header)
-            {
-                ipv4::set(frame, layers, &offload, &change);
+        SetHeader::Ipv4(change) => {
+            if layers.l3_kind == L3::Ipv4 {
+                ipv4::set(frame, layers, &offload, change);
             }
         }
         SetHeader::Ipv6(change) => {
@@ -202,39 +200,12 @@ fn set(header: &SetHeader, packet: &mut Packet, layers: &Layers) {
     }
 }
 
-#[inline]
-fn ipv4_change(header: &SetHeader) -> Option<ipv4::Change> {
-    let SetHeader::Ipv4 {
-        src,
-        src_mask,
-        dst,
-        dst_mask,
-        tos,
-        tos_mask,
-        ttl,
-        proto,
-    } = *header
-    else {
-        return None;
-    };
-    Some(ipv4::Change {
-        src,
-        src_mask,
-        dst,
-        dst_mask,
-        tos,
-        tos_mask,
-        ttl,
-        proto,
-    })
-}
-
 /// Whether writing `header` may change what follows it.
 #[inline]
 pub(super) fn changes_layers(header: &SetHeader) -> bool {
     match header {
         SetHeader::EtherType(_) => true,
-        SetHeader::Ipv4 { proto, .. } => proto.is_some(),
+        SetHeader::Ipv4(change) => change.proto.is_some(),
         SetHeader::Ipv6(change) => change.proto.is_some(),
         _ => false,
     }

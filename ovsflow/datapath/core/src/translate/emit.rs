@@ -4,7 +4,7 @@
 //! output, a copy or a change of the headers' order makes them visible.  A `Set` that follows
 //! the push of the same header melts into it.
 
-use crate::action::{DpAction, SetArp, SetHeader, SetIpv6, SetNd};
+use crate::action::{DpAction, SetArp, SetHeader, SetIpv4, SetIpv6, SetNd};
 use crate::error::DropReason;
 use crate::flow::{FlowKey, FlowMask, Slot, slot};
 
@@ -205,7 +205,7 @@ impl Emitter {
         let ttl = (self.take(slot::IP_TTL) != 0).then(|| flow.value(slot::IP_TTL) as u8);
         let proto = (self.take(slot::IP_PROTO) != 0).then(|| flow.value(slot::IP_PROTO) as u8);
         if src_mask | dst_mask != 0 || tos_mask != 0 || ttl.is_some() || proto.is_some() {
-            self.actions.push(DpAction::Set(SetHeader::Ipv4 {
+            self.actions.push(DpAction::Set(SetHeader::Ipv4(SetIpv4 {
                 src: flow.value(slot::IPV4_SRC) as u32 & src_mask,
                 src_mask,
                 dst: flow.value(slot::IPV4_DST) as u32 & dst_mask,
@@ -214,7 +214,7 @@ impl Emitter {
                 tos_mask,
                 ttl,
                 proto,
-            }));
+            })));
         }
     }
 

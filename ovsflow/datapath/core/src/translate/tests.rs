@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::sample::{PORTS, TUNNEL_PORT, blank, field_value, output, pipeline, rule};
 use super::*;
-use crate::action::SetHeader;
+use crate::action::{SetHeader, SetIpv4};
 use crate::flow::field::{self, FieldId};
 use crate::flow::{PACKET_WORDS, Slot, slot};
 use crate::openflow::action::FieldValue;
@@ -239,10 +239,10 @@ fn a_written_type_or_protocol_hides_what_stands_behind_it() {
         list[..],
         [
             DpAction::Set(SetHeader::Transport { dst: 8080, .. }),
-            DpAction::Set(SetHeader::Ipv4 {
+            DpAction::Set(SetHeader::Ipv4(SetIpv4 {
                 proto: Some(17),
                 ..
-            }),
+            })),
             DpAction::Output(PortNo(2))
         ]
     ));

@@ -4,7 +4,7 @@
 mod random;
 
 use super::*;
-use crate::action::{SetHeader, SetIpv6};
+use crate::action::{SetHeader, SetIpv4, SetIpv6};
 use crate::packet::{Offload, Tunnel};
 use crate::packet::{checksum, sample, transport};
 
@@ -273,16 +273,10 @@ fn test_a_written_type_or_protocol_is_the_last_of_its_kind_and_keeps_checksums_r
 }
 
 fn protocol_v4(proto: u8) -> SetHeader {
-    SetHeader::Ipv4 {
-        src: 0,
-        src_mask: 0,
-        dst: 0,
-        dst_mask: 0,
-        tos: 0,
-        tos_mask: 0,
-        ttl: None,
+    SetHeader::Ipv4(SetIpv4 {
         proto: Some(proto),
-    }
+        ..SetIpv4::default()
+    })
 }
 
 #[test]
@@ -550,16 +544,11 @@ fn test_a_tunnels_super_frame_keeps_both_checksums_through_new_addresses() {
     if let Some(left) = &mut packet.offload.checksum {
         left.start += 50;
     }
-    let set = DpAction::Set(SetHeader::Ipv4 {
+    let set = DpAction::Set(SetHeader::Ipv4(SetIpv4 {
         src: 0x0a01_0203,
         src_mask: u32::MAX,
-        dst: 0,
-        dst_mask: 0,
-        tos: 0,
-        tos_mask: 0,
-        ttl: None,
-        proto: None,
-    });
+        ..SetIpv4::default()
+    }));
     let after = rewritten(&[set], packet);
     // Whole, the outer checksum field holds the new pseudo-header's sum.
     let mut readdressed = outer.clone();

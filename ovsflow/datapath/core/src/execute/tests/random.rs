@@ -1,7 +1,7 @@
 //! Properties that hold for random frames and random lists.
 
 use super::*;
-use crate::action::{SelectOut, SetArp, SetNd};
+use crate::action::{SelectOut, SetArp, SetIpv4, SetNd};
 use crate::flow::{FlowMask, slot};
 use crate::openflow::action::GroupId;
 use crate::packet::sample::{Random, Shape};
@@ -20,7 +20,7 @@ fn random_set(random: &mut Random) -> DpAction {
             tci: random.next() as u16,
             mask: random.mask() as u16,
         },
-        2 | 3 => SetHeader::Ipv4 {
+        2 | 3 => SetHeader::Ipv4(SetIpv4 {
             src: random.next() as u32,
             src_mask: random.mask() as u32,
             dst: random.next() as u32,
@@ -29,7 +29,7 @@ fn random_set(random: &mut Random) -> DpAction {
             tos_mask: random.mask() as u8,
             ttl: random.one_in(2).then_some(random.next() as u8),
             proto: None,
-        },
+        }),
         4 => SetHeader::Ipv6(Box::new(SetIpv6 {
             src: random.wide(),
             src_mask: random.mask(),
