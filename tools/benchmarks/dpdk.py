@@ -252,8 +252,19 @@ class OvsDpdk(Core):
         for name in CACHES:
             rates[name] = self._with_caches(name)
             progress(f"with {name}: {rates[name]:.3g} Mpps")
-        self.settings = max(rates, key=lambda name: rates[name])
-        self._with_caches(self.settings)
+        best = max(rates, key=lambda name: rates[name])
+        self._ctl("dpif-netdev/pmd-stats-clear")
+        self._with_caches(best)
+        self.settings = f"{best}{self._work()}"
+
+    def _work(self) -> str:
+        """How many flows the datapath has, and how many masks it tries where no cache helps."""
+        flows = re.search(r"\(current (\d+)\)", self._ctl("upcall/show"))
+        text = self._ctl("dpif-netdev/pmd-stats-show")
+        masks = re.findall(r"subtable lookups per megaflow hit: ([\d.]+)", text)
+        told = f", {flows[1]} datapath flows" if flows else ""
+        most = max((float(number) for number in masks), default=0.0)
+        return f"{told}, {most:.0f} masks a search" if most > 1 else told
 
     def _with_caches(self, name: str) -> float:
         """The rate with some caches, when they are full.
