@@ -346,7 +346,8 @@ class ActionMaker:
             known.bottoms.append(False)
         else:
             # Of other types it is not known to what a pop would have to go back.
-            known.bottoms.append(None if known.bottoms or known.kind == "other" else True)
+            unknown = known.bottoms or known.kind in ("any", "other")
+            known.bottoms.append(None if unknown else True)
         known.kind = chance.pick(("mpls", "mplsm"))
         known.neighbour = ""
         return f"push_mpls:{0x8847 if known.kind == 'mpls' else 0x8848:#06x}"

@@ -34,7 +34,6 @@ Some things the generator does not make, because Open vSwitch cannot do them:
 - IP headers with the version of another protocol: Open vSwitch reads on, here they are malformed.
 - Whole fields that do not fill their bytes, loaded in OpenFlow 1.5: Open vSwitch tells them to
   older versions as a load, here they are a set_field.
-- exit inside clone: in Open vSwitch 3.1 it ends the calling lists too.
 - IPv6 packets whose extension headers are cut short: Open vSwitch takes the traffic class and hop
   limit for 0, here they are what the header says.
 - Hashes over more than one live member, link or bucket: which one a packet gets is not specified,
@@ -149,6 +148,10 @@ def _option_as_flags(story: Story, dropped: set[str]) -> bool:
     return is_nd and story.runs(FinTimeout)
 
 
+def _exit_in_clone(story: Story, dropped: set[str]) -> bool:
+    return story.exits_in_clone()
+
+
 EXPLANATIONS: Sequence[Explanation] = (
     Explanation(
         "third tag",
@@ -208,6 +211,11 @@ EXPLANATIONS: Sequence[Explanation] = (
         "To fin_timeout, Open vSwitch takes the type of a neighbour discovery option for TCP"
         " flags.",
         _option_as_flags,
+    ),
+    Explanation(
+        "exit in clone",
+        "In Open vSwitch 3.1 an exit inside a clone ends the calling lists, too.",
+        _exit_in_clone,
     ),
 )
 

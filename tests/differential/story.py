@@ -4,7 +4,14 @@ import json
 from dataclasses import dataclass
 
 from ovsflow.openflow.action_codec import decode_actions
-from ovsflow.openflow.actions import Action, CheckPacketLarger, Output, PopMpls
+from ovsflow.openflow.actions import (
+    Action,
+    CheckPacketLarger,
+    Clone,
+    Exit,
+    Output,
+    PopMpls,
+)
 from ovsflow.openflow.constants import PortNumber, Version
 from tests.differential.pipeline import Arrival
 
@@ -34,6 +41,17 @@ class Story:
             written |= action is None
             if written and isinstance(action, CheckPacketLarger):
                 return True
+        return False
+
+    def exits_in_clone(self) -> bool:
+        """Whether exit ran inside a clone."""
+        clones: list[int] = []
+        for depth, action in self.actions:
+            clones = [one for one in clones if one < depth]
+            if isinstance(action, Exit) and clones:
+                return True
+            if isinstance(action, Clone):
+                clones.append(depth)
         return False
 
     def runs(self, kind: type[Action]) -> bool:
