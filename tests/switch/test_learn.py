@@ -74,7 +74,7 @@ SPECS = {
     ),
     "timeouts after a FIN": (
         "fin_idle_timeout=5,fin_hard_timeout=6,eth_type=0x800,nw_proto=6,output:in_port",
-        "tcp actions=output:1,fin_timeout(idle_timeout=5,hard_timeout=6)",
+        "tcp actions=fin_timeout(idle_timeout=5,hard_timeout=6),output:1",
     ),
 }
 
