@@ -114,6 +114,13 @@ impl<'a> Slice<'a> {
         let shared = &self.datapath.shared;
         let mut tables: Option<Writing<'a>> = None;
         for message in split(messages) {
+            if matches!(kind(self.version, message), Ok(Kind::FlowMod)) {
+                let tables = tables.get_or_insert_with(|| shared.write());
+                if let Err(error) = self.flow_mod(tables, message) {
+                    encode_error(self.version, error, message, &mut self.errors);
+                }
+                continue;
+            }
             let applied = self.decode(message).and_then(|request| match request {
                 Request::Change(change) => {
                     let tables = tables.get_or_insert_with(|| shared.write());
@@ -138,6 +145,14 @@ impl<'a> Slice<'a> {
                 encode_error(self.version, error, message, &mut self.errors);
             }
         }
+    }
+
+    /// What nearly every message is: decoded in place, for a FLOW_MOD is large to move about.
+    fn flow_mod(&mut self, tables: &mut Writing<'_>, message: &[u8]) -> OfResult<()> {
+        let request = decode::flow_mod(self.version, message, self.context)?;
+        tables
+            .pipeline
+            .flow_mod(&request, self.now, &mut self.notices)
     }
 
     fn change(&mut self, tables: &mut Writing<'_>, change: &Change) -> OfResult<()> {
