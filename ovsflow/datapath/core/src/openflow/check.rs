@@ -152,9 +152,7 @@ impl Walk {
             Action::OutputField { source, .. } => self.reads(source.field)?,
             Action::PopVlan => {
                 needs(self, Prerequisite::Vlan);
-                let inner = self.value.value(slot::VLAN_TCI2);
-                self.value.set(slot::VLAN_TCI, inner);
-                self.value.set(slot::VLAN_TCI2, 0);
+                self.drop_tag();
             }
             Action::PushVlan(_) => self.push_vlan()?,
             Action::SetVlanVid(_) | Action::SetVlanPcp(_) => {
@@ -204,6 +202,13 @@ impl Walk {
         self.value.set(slot::VLAN_TCI2, outer);
         self.value.set(slot::VLAN_TCI, outer | VLAN_PRESENT);
         Ok(())
+    }
+
+    /// The inner tag, if there is one, becomes the outer one.
+    fn drop_tag(&mut self) {
+        let inner = self.value.value(slot::VLAN_TCI2);
+        self.value.set(slot::VLAN_TCI, inner);
+        self.value.set(slot::VLAN_TCI2, 0);
     }
 
     /// Another header now stands behind the tags; nothing is known behind it.
