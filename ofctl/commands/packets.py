@@ -103,6 +103,8 @@ def _monitor(session: Session, arguments: Sequence[str]) -> None:
         if word.isdigit():
             _configure(session, miss_send_len=int(word))
         elif word == "invalid_ttl":
+            if session.version >= Version.OF13:
+                raise CommandError("invalid_ttl needs OpenFlow 1.0 ('-O OpenFlow10')")
             _configure(session, invalid_ttl=True)
         elif word == "resume":
             resumes = True

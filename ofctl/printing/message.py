@@ -399,11 +399,11 @@ def _update(self: MessagePrinter, update: monitor.FlowUpdate, version: int) -> s
         text += f" hard_timeout={update.hard_timeout}"
     text += f" cookie={show_hex(update.cookie)} "
     match = match_words(update.match, names=self.names, paint=self.paint)
-    text += f"{match} " if match else ""
-    actions = instruction_words(
-        update.instructions, ActionRenderer(version, self.names, self.paint)
-    )
-    return text + ("" if actions == self.paint.drop("drop") else f"actions={actions}")
+    renderer = ActionRenderer(version, self.names, self.paint)
+    actions = instruction_words(update.instructions, renderer)
+    if actions == self.paint.drop("drop"):
+        return text + match
+    return f"{text}{match}{' ' if match else ''}actions={actions}"
 
 
 def _packet_in(self: MessagePrinter, body: packets.PacketIn, version: int) -> str:
