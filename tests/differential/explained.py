@@ -60,7 +60,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ovsflow.openflow.actions import FinTimeout
+from ovsflow.openflow.actions import Exit, FinTimeout, PopMpls
 from tests.differential.pipeline import Pipeline, Step
 from tests.differential.story import Story
 from tests.differential.subject import Subject
@@ -149,7 +149,15 @@ def _option_as_flags(story: Story, dropped: set[str]) -> bool:
 
 
 def _exit_in_clone(story: Story, dropped: set[str]) -> bool:
-    return story.exits_in_clone()
+    return story.runs_in_clone(Exit)
+
+
+def _return_in_clone(story: Story, dropped: set[str]) -> bool:
+    return story.runs_in_clone(PopMpls)
+
+
+def _tags_before_meter(story: Story, dropped: set[str]) -> bool:
+    return re.search(r"(push|pop)_[^;]*meter:", story.done) is not None
 
 
 EXPLANATIONS: Sequence[Explanation] = (
@@ -216,6 +224,16 @@ EXPLANATIONS: Sequence[Explanation] = (
         "exit in clone",
         "In Open vSwitch 3.1 an exit inside a clone ends the calling lists, too.",
         _exit_in_clone,
+    ),
+    Explanation(
+        "return in clone",
+        "Nor does it go on where a packet in a clone comes back for what is under its label.",
+        _return_in_clone,
+    ),
+    Explanation(
+        "tags before a meter",
+        "What Open vSwitch has yet to push or pop does not count for the length that a meter sees.",
+        _tags_before_meter,
     ),
 )
 

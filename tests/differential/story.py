@@ -8,7 +8,6 @@ from ovsflow.openflow.actions import (
     Action,
     CheckPacketLarger,
     Clone,
-    Exit,
     Output,
     PopMpls,
 )
@@ -43,12 +42,12 @@ class Story:
                 return True
         return False
 
-    def exits_in_clone(self) -> bool:
-        """Whether exit ran inside a clone."""
+    def runs_in_clone(self, kind: type[Action]) -> bool:
+        """Whether an action of that kind ran inside a clone."""
         clones: list[int] = []
         for depth, action in self.actions:
             clones = [one for one in clones if one < depth]
-            if isinstance(action, Exit) and clones:
+            if isinstance(action, kind) and clones:
                 return True
             if isinstance(action, Clone):
                 clones.append(depth)
