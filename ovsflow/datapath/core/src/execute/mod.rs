@@ -147,7 +147,7 @@ fn rewrite_batch(rewrites: &[DpAction], packets: &mut Batch) -> Result<(), Stopp
             DpAction::DecTtl { .. } => {
                 let expires =
                     |packet: &mut Box<Packet>| !rewrite::dec_ttl(packet, &mut Known::default());
-                if let Some(packet) = packets.iter_mut().position(|packet| expires(packet)) {
+                if let Some(packet) = packets.iter_mut().position(expires) {
                     return Err(Stopped {
                         packet,
                         action: done,
