@@ -56,7 +56,8 @@ class Monitors:
 
         Args:
             as_ovs: Open vSwitch's way: its clients mean by OFPFMF_ONLY_OWN of OpenFlow 1.4 that
-                their own changes are told in full too, not that others' are left out.
+                their own changes are told in full too, not that others' are left out; and a flow
+                that went is told with its instructions.
         """
         self._monitors: dict[int, FlowMonitor] = {}
         self._as_ovs = as_ovs
@@ -131,6 +132,9 @@ class Monitors:
             return None
         if cause is not None and not flags & MonitorFlag.NO_ABBREV:
             return FlowUpdate(MonitorEvent.ABBREV, xid=cause)
+        if event == MonitorEvent.REMOVED and not self._as_ovs:
+            # An ofp_flow_update_full of OFPFME_REMOVED has no instructions, asked for or not.
+            flags &= ~MonitorFlag.INSTRUCTIONS
         return flow_update(event, flow, reason=reason, flags=flags)
 
 

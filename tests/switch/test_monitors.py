@@ -105,16 +105,16 @@ def test_flows_are_told_as_they_come_change_and_go(switch: Switch, watcher: Watc
     assert initial.instructions.apply == (Output(2),)
     switch.add_flow("priority=6,cookie=0x9,in_port=2,actions=drop")
     switch.mod_flows("in_port=1,actions=output:1")
-    switch.del_flows("in_port=2")
+    switch.del_flows("in_port=1")
     updates = watcher.updates()
     assert told(updates) == [
         (MonitorEvent.ADDED, 6),
         (MonitorEvent.MODIFIED, 5),
-        (MonitorEvent.REMOVED, 6),
+        (MonitorEvent.REMOVED, 5),
     ]
     assert updates[0].cookie == 9
     assert updates[1].instructions.apply == (Output(1),)
-    assert updates[2].reason == 2
+    assert (updates[2].reason, updates[2].instructions) == (2, Instructions())
 
 
 def test_only_the_flows_that_are_watched_are_told(switch: Switch, watcher: Watcher) -> None:
@@ -172,6 +172,21 @@ def test_only_own_is_what_the_specification_says_or_open_vswitch(
             (update,) = watcher.updates()
             own = MonitorEvent.ADDED if compat == "ovs" else MonitorEvent.ABBREV
             assert update.event == own
+
+
+@pytest.mark.parametrize(("compat", "told"), [("spec", ()), ("ovs", (Output(1),))])
+def test_instructions_of_a_flow_that_went_are_open_vswitchs_way(
+    compat: str, told: tuple[Output, ...]
+) -> None:
+    with Switch("m2", ports=["p1:memory"], workers=0, settings={"compat": compat}) as switch:
+        switch.add_flow("in_port=1,actions=output:1")
+        watcher = Watcher(switch, 5)
+        with watcher.sock:
+            watcher.watch(FlowMonitor(1, FULL & ~MonitorFlag.INITIAL))
+            watcher.settle()
+            switch.del_flows()
+            (update,) = watcher.updates()
+            assert (update.event, update.instructions.apply) == (MonitorEvent.REMOVED, told)
 
 
 @pytest.mark.parametrize(
