@@ -379,11 +379,11 @@ def test_the_datapath_knows_who_listens_to_what() -> None:
     assert datapath.listeners == []
     service = Peer(bridge, service=True)
     number = service.session.number
-    assert datapath.listeners == [(number, 0, 0, False, None, None)]
+    assert datapath.listeners == [(number, 0, 0, True, None, None)]
     service.ask(SetConfig(0, 128))
-    assert datapath.listeners == [(number, 0, 0b111011, False, None, None)]
+    assert datapath.listeners == [(number, 0, 0b111011, True, None, None)]
     service.ask(SetControllerId(5))
-    assert datapath.listeners == [(number, 5, 0b111011, False, None, None)]
+    assert datapath.listeners == [(number, 5, 0b111011, True, None, None)]
     service.session.end("gone")
     assert datapath.listeners == []
     first, second = Peer(bridge, 1), Peer(bridge, 5)
@@ -399,6 +399,9 @@ def test_the_datapath_knows_who_listens_to_what() -> None:
     assert [reasons for _, _, reasons, *_ in datapath.listeners] == [0b111111, 0b000101]
     second.ask(RoleRequest(Role.PRIMARY, 1))
     assert [reasons for _, _, reasons, *_ in datapath.listeners] == [0, 0b000101]
+    first.session.end("gone")
+    # Without OpenFlow 1.0 no packet is one that no flow matched: none is kept from anybody.
+    assert datapath.listeners == [(numbers[1], 0, 0b000101, True, None, None)]
 
 
 def test_table_ids_are_an_extension_of_old_sessions() -> None:
