@@ -51,6 +51,7 @@ _WATCH_FLAGS = {
     "!delete": MonitorFlag.REMOVED,
     "!modify": MonitorFlag.MODIFY,
     "!actions": MonitorFlag.INSTRUCTIONS,
+    "!own": MonitorFlag.NO_ABBREV,
 }
 
 
@@ -71,7 +72,11 @@ def _packet_out(session: Session, arguments: Sequence[str]) -> None:
 
 
 def parse_watch(text: str, number: int, version: int, names: Names) -> FlowMonitor:
-    """Reads which changes of flows to tell: `!initial,table=1,ip`."""
+    """Reads which changes of flows to tell: `!initial,table=1,ip`.
+
+    Before OpenFlow 1.4 also changes that the session makes itself are asked for in full, but with
+    `!own`; later there is no word for it that all switches take, and a monitor makes none.
+    """
     flags = (
         MonitorFlag.INITIAL
         | MonitorFlag.ADD
@@ -79,12 +84,12 @@ def parse_watch(text: str, number: int, version: int, names: Names) -> FlowMonit
         | MonitorFlag.MODIFY
         | MonitorFlag.INSTRUCTIONS
     )
+    if version < Version.OF14:
+        flags |= MonitorFlag.NO_ABBREV
     rest = []
     for word in text.split(","):
         if word.strip() in _WATCH_FLAGS:
             flags &= ~_WATCH_FLAGS[word.strip()]
-        elif word.strip() == "!own":
-            flags |= MonitorFlag.ONLY_OWN
         elif word.strip().startswith("!"):
             raise ParseError(f"{word.strip()}: unknown flag of watch", text, text.find(word))
         else:

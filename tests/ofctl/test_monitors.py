@@ -28,6 +28,8 @@ FORMS = (
     "watch:!initial,!add,!delete",
     "watch:!modify",
     "watch:!actions",
+    "watch:!own",
+    "watch:!own,!initial,table=9",
     "watch:table=9",
     "watch:out_port=3,table=9,in_port=1",
     "watch:table=9 watch:!initial,table=8",
@@ -95,7 +97,7 @@ def change(version: int, target: str, line: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("switch", ["theirs"])
+@pytest.mark.parametrize("switch", ["theirs", "ours"])
 def test_each_form_tells_the_same(
     switches: Pair, switch: str, version: int, tmp_path: Path
 ) -> None:
