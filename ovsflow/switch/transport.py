@@ -5,6 +5,9 @@ while the peer does not read or the session is busy with a dump, and takes one s
 a time so that other connections get their turn.  `Dialer` keeps a connection to a controller up,
 `Listener` accepts them.
 
+A conversation that the session ends is closed in order: the peer reads the last words before the
+connection is gone, whatever it still says itself.
+
 Limits: 256 KiB are handed to the kernel's side of a connection, 2 MiB may wait behind it before
 the peer is given up; a peer that said no HELLO within five seconds is given up too; accepted
 connections are capped in all and by peer address.
@@ -30,6 +33,7 @@ from ovsflow.switch.session import Session
 log = logging.getLogger(__name__)
 
 HELLO_SECONDS: Final = 5.0
+#: How long a peer that was told the last words may take to read them.
 LINGER_SECONDS: Final = 2.0
 #: Bytes that asyncio may hold for a connection before the link stops giving it more.
 WRITE_HIGH: Final = 1 << 18
@@ -73,6 +77,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._work_due = False
         self._announced = False
 
@@ -96,7 +101,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """The peer said something."""
         session = self.session
-        if session is None:
+        if session is None or session.ended is not None:
             return
         if self._on_heard is not None:
             self._on_heard()
@@ -133,8 +138,9 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""
-        if self._hello_timer is not None:
-            self._hello_timer.cancel()
+        for timer in (self._hello_timer, self._linger_timer):
+            if timer is not None:
+                timer.cancel()
         session, self.session = self.session, None
         reason = "closed by the peer"
         if exc is not None:
@@ -155,7 +161,9 @@ class Link(asyncio.Protocol):
 
     def close(self, reason: str) -> None:
         """Ends the conversation and the connection."""
-        if self.session is not None:
+        if self._linger_timer is not None and self._transport is not None:
+            self._transport.abort()
+        elif self.session is not None:
             self.session.end(reason)
             self._flush()
 
@@ -169,23 +177,41 @@ class Link(asyncio.Protocol):
         session, transport = self.session, self._transport
         if session is None or transport is None or transport.is_closing():
             return
+        if self._linger_timer is not None:
+            return
+        words = session.waiting
         if session.congested and session.ended is None:
-            if session.waiting > BACKLOG_LIMIT:
+            if words > BACKLOG_LIMIT:
                 session.end("the peer does not read")
                 transport.abort()
                 return
-        elif session.waiting:
+        elif words:
             transport.write(session.take_output())
         if session.ended is not None:
-            transport.close()
-            if transport.get_write_buffer_size():
-                # What is left may still be read, but is not waited for long.
-                self._loop.call_later(LINGER_SECONDS, transport.abort)
+            if words or transport.get_write_buffer_size():
+                self._linger(transport)
+            else:
+                transport.close()
             return
         self._pace_reading()
         if session.busy and not session.congested and not self._work_due:
             self._work_due = True
             self._loop.call_soon(self._work)
+
+    def _linger(self, transport: asyncio.Transport) -> None:
+        """Closes once the peer has read what was said, which is not waited for long.
+
+        Until then what the peer says is read and thrown away: a TCP socket that is closed with
+        bytes unread, or is sent more, resets the connection, and the last words can be lost.
+        """
+        self._linger_timer = self._loop.call_later(LINGER_SECONDS, transport.abort)
+        if not transport.can_write_eof():
+            # TLS says goodbye, and waits for the peer's, in its own way.
+            transport.close()
+            return
+        transport.write_eof()
+        if not transport.is_reading():
+            transport.resume_reading()
 
     def _work(self) -> None:
         self._work_due = False

@@ -208,6 +208,69 @@ def test_header_of_seven_bytes_closes_and_others_stay(bridge: Bridge) -> None:
     run(test)
 
 
+#: A HELLO of a version that nobody speaks; a header of seven bytes behind good messages.
+STRANGE = raw(2, 0, struct.pack("!HHI", 1, 8, 1 << 2))
+FAULTY = HELLO + ECHO + bytes([4, 2, 0, 7, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("target", ["ptcp:0", "punix"])
+@pytest.mark.parametrize(
+    ("first", "kinds"), [(STRANGE, [1]), (FAULTY, [3])], ids=["strange", "faulty"]
+)
+@pytest.mark.parametrize("at_once", [0, 1 << 20])
+def test_last_words_reach_a_peer_that_goes_on_talking(
+    bridge: Bridge,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+    first: bytes,
+    kinds: list[int],
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(transport, "LINGER_SECONDS", 1000.0)
+    target += f":{tmp_path}/s" if target == "punix" else ""
+
+    async def test() -> None:
+        async with listening(bridge, target) as (listener, connect):
+            client = await connect()
+            assert (await client.message())[1] == 0
+            # What is not read when a TCP socket is closed, or comes then, makes the kernel reset
+            # the connection, and what the peer did not read yet may be lost with it.
+            client.writer.write(first + bytes(at_once))
+            await until(lambda: not bridge.sessions)
+            for _ in range(8):
+                client.writer.write(ECHO)
+                await asyncio.sleep(0)
+            await client.writer.drain()
+            assert [(await client.message())[1] for _ in kinds] == kinds
+            with pytest.raises(EOFError):
+                await client.message()
+            assert listener.links
+            await client.close()
+            await until(lambda: not listener.links)
+
+    run(test)
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_nobody_is_waited_for_long_after_the_last_words(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch, stop: bool
+) -> None:
+    monkeypatch.setattr(transport, "LINGER_SECONDS", 1000.0 if stop else 0.05)
+
+    async def test() -> None:
+        async with listening(bridge) as (listener, connect):
+            client = await connect()
+            assert (await client.message())[1] == 0
+            client.writer.write(STRANGE)
+            await until(lambda: not bridge.sessions)
+            if stop:
+                listener.stop()
+            await until(lambda: not listener.links)
+
+    run(test)
+
+
 def test_a_peer_that_does_not_read_is_held_and_then_given_up(bridge: Bridge) -> None:
     async def test() -> None:
         datapath = bridge.datapath
