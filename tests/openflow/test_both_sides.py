@@ -96,7 +96,7 @@ def told(version: int, flow_mod: FlowMod) -> FlowStats:
 
 @pytest.mark.parametrize("version", SPOKEN)
 def test_flow_is_told_as_it_was_given(version: int) -> None:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(flow_mods(version))
     def check(given_flow: FlowMod) -> None:
         flow = told(version, given_flow)

@@ -30,7 +30,7 @@ def test_tail_waits_for_its_rest() -> None:
     assert framer.feed(MESSAGES[1][5:]) == [MESSAGES[1]]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 200), min_size=1))
 def test_messages_fed_in_pieces_of_any_size(sizes: list[int]) -> None:
     framer = Framer()

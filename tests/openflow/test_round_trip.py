@@ -20,7 +20,7 @@ CASES = [
 def test_message_comes_back_as_it_went(version: int, name: str) -> None:
     strategy = bodies(version)[name]
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck))
     @given(strategy, st.integers(0, 0xFFFFFFFF))
     def check(body: object, xid: int) -> None:
         data = encode(body, version, xid)  # type: ignore[arg-type]  # Strategies are of Body.
