@@ -166,20 +166,7 @@ def _follow(session: Session, printer: MessagePrinter, *, resumes: bool) -> None
             reply = EchoReply(message.body.data)
             connection.write(codec.encode(reply, session.version, message.xid))
         elif resumes and isinstance(message.body, PacketIn) and message.body.continuation:
-            connection.send(_resumed(message.body))
-
-
-def _resumed(packet: PacketIn) -> Resume:
-    """What lets a paused packet go on as it came."""
-    return Resume(
-        packet.match,
-        packet.data,
-        packet.reason,
-        packet.table_id,
-        packet.cookie,
-        packet.userdata,
-        packet.continuation,
-    )
+            connection.send(Resume.of(message.body))
 
 
 def _print(settings: Settings, printer: MessagePrinter, data: bytes) -> None:

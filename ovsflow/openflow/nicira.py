@@ -18,7 +18,7 @@ from ovsflow.openflow.handshake import (
     encode_masks13,
 )
 from ovsflow.openflow.match import Match
-from ovsflow.openflow.packet_in2 import decode_packet_in2, encode_packet_in2
+from ovsflow.openflow.packet_in2 import PacketLike, decode_packet_in2, encode_packet_in2
 from ovsflow.openflow.wire import (
     BAD_REQUEST_LEN,
     Body,
@@ -298,15 +298,19 @@ class Resume(NiciraBody):
     @classmethod
     def decode_body(cls, data: bytes, version: int) -> Self:
         """Reads the properties."""
-        found = decode_packet_in2(data)
+        return cls.of(decode_packet_in2(data))
+
+    @classmethod
+    def of(cls, packet: PacketLike) -> Self:
+        """What lets a paused packet go on as it came."""
         return cls(
-            found.match,
-            found.data,
-            found.reason,
-            found.table_id,
-            found.cookie,
-            found.userdata,
-            found.continuation,
+            packet.match,
+            packet.data,
+            packet.reason,
+            packet.table_id,
+            packet.cookie,
+            packet.userdata,
+            packet.continuation,
         )
 
 
