@@ -11,6 +11,7 @@ from ovsflow import Switch
 from ovsflow.config.switch import DescConfig, SwitchConfig
 from ovsflow.openflow import codec
 from ovsflow.openflow.flow_stats import FlowStatsReply
+from ovsflow.openflow.framing import Framer
 from tests.switch.talker import (
     ANY,
     ERROR,
@@ -56,13 +57,12 @@ def greet(switch: Switch, greeting: bytes) -> tuple[bytes, bytes]:
         ours.settimeout(20)
         switch.attach(theirs)
         ours.sendall(greeting + b"".join(questions))
-        data, size = b"", 8
-        while len(data) < size + 12:
-            more = ours.recv(4096)
-            assert more, "closed without an answer"
-            data += more
-            size = int.from_bytes(data[2:4], "big")
-        return data[:size], data[size:]
+        framer, messages = Framer(), list[bytes]()
+        while len(messages) < 2:
+            data = ours.recv(4096)
+            assert data, "closed without an answer"
+            messages += framer.feed(data)
+        return messages[0], messages[1]
 
 
 @pytest.mark.parametrize("limit", [(1,), (4,), (1, 4), (4, 5, 6), (1, 4, 5, 6)])

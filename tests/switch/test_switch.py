@@ -15,12 +15,13 @@ from ovsflow.config import ControllerConfig, Target
 from ovsflow.errors import ConfigError, HostError, ParseError, RefusedError, UsageError
 from ovsflow.openflow import codec
 from ovsflow.openflow.actions import Output
+from ovsflow.openflow.constants import FlowRemovedReason
 from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.handshake import BarrierRequest, FeaturesReply, FeaturesRequest, Hello
 from ovsflow.openflow.instructions import Instructions
 from ovsflow.openflow.match import Match
 from ovsflow.openflow.modify import FlowMod
-from ovsflow.openflow.notices import PortStatus
+from ovsflow.openflow.notices import FlowRemoved, PortStatus
 from ovsflow.openflow.packets import PacketIn
 from ovsflow.openflow.wire import Body
 from ovsflow.testing.controller import eventually
@@ -228,8 +229,9 @@ def test_a_barrier_reply_means_that_packets_see_the_flows(switch: Switch, peer: 
 
 def test_idle_flows_go_without_anybody_asking(switch: Switch, peer: Peer) -> None:
     switch.add_flow("idle_timeout=1,send_flow_rem,in_port=1,actions=drop")
-    removed = peer.next()
-    assert type(removed).__name__ == "FlowRemoved"
+    removed = peer.wait_for(FlowRemoved)
+    assert isinstance(removed, FlowRemoved)
+    assert (removed.table_id, removed.reason) == (0, FlowRemovedReason.IDLE_TIMEOUT)
     assert switch.dump_flows() == []
 
 
@@ -261,15 +263,24 @@ def test_half_a_message_then_silence_changes_nothing(switch: Switch, peer: Peer)
     assert len(switch.dump_flows()) == 1
 
 
-def test_standalone_takes_over_while_no_controller_is_connected() -> None:
-    silent = ControllerConfig(Target("tcp", "127.0.0.1", 1), probe=0.05, max_backoff=0.1)
+def test_standalone_takes_over_while_no_controller_is_connected(tmp_path: Path) -> None:
+    # One that is never there says how long to wait; the other, which nobody probes, comes and goes.
+    absent = ControllerConfig(Target("unix", path="/nosuch"), probe=0.05, max_backoff=0.1)
+    there = ControllerConfig(Target("unix", path=str(tmp_path / "c")), max_backoff=0.1)
     ports = ["p1:memory", "p2:memory"]
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(there.target.path)
+    server.listen()
+    server.settimeout(10)
     with Switch(
-        "t6", ports=ports, workers=0, fail_mode="standalone", controllers=[silent]
+        "t6", ports=ports, workers=0, fail_mode="standalone", controllers=[absent, there]
     ) as switch:
-        switch.add_flow("priority=7,in_port=1,actions=drop")
-        switch.inject("p1", FRAME)
-        assert switch.receive("p2") == []
+        with server, server.accept()[0] as controller:
+            Peer(controller)
+            switch.add_flow("priority=7,in_port=1,actions=drop")
+            switch.inject("p1", FRAME)
+            assert not switch.plane.standalone
+            assert switch.receive("p2") == []
         eventually(lambda: switch.plane.standalone, "standing alone")
         switch.inject("p1", FRAME)
         assert switch.receive("p2") == [FRAME]
@@ -287,8 +298,10 @@ def test_learned_flows_expire_without_anybody_asking(switch: Switch, peer: Peer)
         "NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[])"
     )
     switch.inject("p1", FRAME)
-    assert len(switch.dump_flows("table=1")) == 1
-    eventually(lambda: switch.dump_flows("table=1") == [], "the learned flow to go")
+    removed = peer.wait_for(FlowRemoved)
+    assert isinstance(removed, FlowRemoved)
+    assert (removed.table_id, removed.reason) == (1, FlowRemovedReason.HARD_TIMEOUT)
+    assert switch.dump_flows("table=1") == []
 
 
 @pytest.mark.parametrize("workers", [0, 1])

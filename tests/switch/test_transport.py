@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -366,10 +367,13 @@ class ControllerSide:
     def __init__(self) -> None:
         self.clients: asyncio.Queue[Client] = asyncio.Queue()
         self.server: asyncio.Server | None = None
+        # The port is its own from now on; until it listens, whoever connects is refused.
+        self._sock = socket.socket()
+        self._sock.bind(("127.0.0.1", 0))
+        self.port = int(self._sock.getsockname()[1])
 
-    async def start(self, port: int = 0) -> int:
-        self.server = await asyncio.start_server(self._accept, "127.0.0.1", port)
-        return int(self.server.sockets[0].getsockname()[1])
+    async def start(self) -> None:
+        self.server = await asyncio.start_server(self._accept, sock=self._sock)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self.clients.put(Client(reader, writer))
@@ -384,9 +388,9 @@ class ControllerSide:
 def test_dialer_connects_reconnects_and_stops(bridge: Bridge) -> None:
     async def test() -> None:
         controller = ControllerSide()
-        port = await controller.start()
+        await controller.start()
         changes: list[bool] = []
-        config = ControllerConfig(Target("tcp", "127.0.0.1", port), max_backoff=0.1)
+        config = ControllerConfig(Target("tcp", "127.0.0.1", controller.port), max_backoff=0.1)
         dialer = Dialer(bridge, config, None, lambda: changes.append(dialer.connected))
         dialer.start()
         first = await controller.clients.get()
@@ -414,14 +418,12 @@ def test_dialer_connects_reconnects_and_stops(bridge: Bridge) -> None:
 def test_dialer_says_why_it_cannot_connect_and_goes_on(bridge: Bridge) -> None:
     async def test() -> None:
         controller = ControllerSide()
-        port = await controller.start()
-        await controller.stop()
-        config = ControllerConfig(Target("tcp", "127.0.0.1", port), max_backoff=0.1)
+        config = ControllerConfig(Target("tcp", "127.0.0.1", controller.port), max_backoff=0.1)
         dialer = Dialer(bridge, config, None, lambda: None)
         dialer.start()
         await until(lambda: dialer.last_error is not None)
         assert dialer.last_error == "connection refused"
-        await controller.start(port)
+        await controller.start()
         client = await controller.clients.get()
         await client.greet()
         await until(lambda: dialer.connected)
@@ -436,8 +438,10 @@ def test_dialer_says_why_it_cannot_connect_and_goes_on(bridge: Bridge) -> None:
 def test_dialer_probes_a_silent_controller_and_gives_it_up(bridge: Bridge) -> None:
     async def test() -> None:
         controller = ControllerSide()
-        port = await controller.start()
-        config = ControllerConfig(Target("tcp", "127.0.0.1", port), probe=0.05, max_backoff=0.1)
+        await controller.start()
+        target = Target("tcp", "127.0.0.1", controller.port)
+        # Long enough for a HELLO on a busy machine: before it nothing is probed.
+        config = ControllerConfig(target, probe=0.4, max_backoff=0.1)
         dialer = Dialer(bridge, config, None, lambda: None)
         dialer.start()
         client = await controller.clients.get()
