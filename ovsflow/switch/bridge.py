@@ -136,44 +136,28 @@ class Bridge:
         it.  Sessions of both may be open, so such packets are only made for those of 1.0.
         """
         versions = {s.version for s in self.sessions.values() if s.open and s.interest.awake}
-        apart = self.misses is None and Version.OF10 in versions
         audience: dict[str, str | int | bool] = {}
         if self.misses is None:
-            audience["miss"] = "controller" if apart else "drop"
+            audience["miss"] = "controller" if Version.OF10 in versions else "drop"
         audience["flow_monitors"] = any(s.monitors for s in self.sessions.values())
-        listeners = [self._listener(s, apart) for s in self.sessions.values() if s.open]
-        # Misses are made only while those are named that they are kept from.
-        if apart:
-            self._name(listeners)
-            self._configure(audience)
-        else:
-            self._configure(audience)
-            self._name(listeners)
-
-    def _configure(self, audience: dict[str, str | int | bool]) -> None:
         if audience != self._audience:
             self._audience = audience
             self.datapath.configure(audience)
-
-    def _name(self, listeners: list[_Listener]) -> None:
+        listeners = [self._listener(s) for s in self.sessions.values() if s.open]
         if listeners != self._listeners:
             self._listeners = listeners
             self.datapath.set_listeners(listeners)
 
-    def _listener(self, session: "Session", apart: bool) -> _Listener:
+    def _listener(self, session: "Session") -> _Listener:
         """Which packet-ins a session gets, as the datapath is told it.
 
-        Args:
-            session: The session.
-            apart: Packets that no flow matches are made for OpenFlow 1.0 alone.  Where they are
-                for everybody, or none are made, nothing is kept from anybody: an action of a
-                packet-out may give the same reason.
+        Packets that no flow matches are for OpenFlow 1.0, unless they are for everybody.
         """
         return (
             session.number,
             session.controller_id,
             session.interest.packet_in_reasons(session.role),
-            not apart or session.version == Version.OF10,
+            self.misses is not None or session.version == Version.OF10,
             session.packet_ins.rate,
             session.packet_ins.burst,
         )

@@ -54,6 +54,7 @@ class FakeEvent:
     controller_id: int = 0
     listeners: Sequence[int] | None = None
     origin: int = 0
+    is_miss: bool = False
 
     def encode(self, version: int, xid: int = 0, *, format: str = "standard") -> bytes:
         """An EXPERIMENTER message whose body says what it stands for."""
@@ -143,13 +144,12 @@ class FakeDatapath:
         """A packet-in says who wants it, without a limit."""
         if event.kind != "packet_in" or self.listeners is None:
             return event
-        miss = event.reason == 0 and event.cookie == (1 << 64) - 1
         wanting = [
             number
             for number, controller, reasons, misses, _, _ in self.listeners
             if controller == event.controller_id
             and reasons >> event.reason & 1
-            and (misses or not miss)
+            and (misses or not event.is_miss)
         ]
         return replace(event, listeners=wanting)
 

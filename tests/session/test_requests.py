@@ -379,11 +379,11 @@ def test_the_datapath_knows_who_listens_to_what() -> None:
     assert datapath.listeners == []
     service = Peer(bridge, service=True)
     number = service.session.number
-    assert datapath.listeners == [(number, 0, 0, True, None, None)]
+    assert datapath.listeners == [(number, 0, 0, False, None, None)]
     service.ask(SetConfig(0, 128))
-    assert datapath.listeners == [(number, 0, 0b111011, True, None, None)]
+    assert datapath.listeners == [(number, 0, 0b111011, False, None, None)]
     service.ask(SetControllerId(5))
-    assert datapath.listeners == [(number, 5, 0b111011, True, None, None)]
+    assert datapath.listeners == [(number, 5, 0b111011, False, None, None)]
     service.session.end("gone")
     assert datapath.listeners == []
     first, second = Peer(bridge, 1), Peer(bridge, 5)
@@ -400,8 +400,7 @@ def test_the_datapath_knows_who_listens_to_what() -> None:
     second.ask(RoleRequest(Role.PRIMARY, 1))
     assert [reasons for _, _, reasons, *_ in datapath.listeners] == [0, 0b000101]
     first.session.end("gone")
-    # Without OpenFlow 1.0 no packet is one that no flow matched: none is kept from anybody.
-    assert datapath.listeners == [(numbers[1], 0, 0b000101, True, None, None)]
+    assert datapath.listeners == [(numbers[1], 0, 0b000101, False, None, None)]
 
 
 def test_table_ids_are_an_extension_of_old_sessions() -> None:
@@ -420,7 +419,7 @@ def test_packets_without_a_flow_are_for_old_sessions_only() -> None:
     assert datapath.settings["miss"] == "drop"
     old = Peer(bridge, 1)
     assert datapath.settings["miss"] == "controller"
-    datapath.waiting = [FakeEvent("packet_in", 0, cookie=(1 << 64) - 1), FakeEvent("packet_in", 0)]
+    datapath.waiting = [FakeEvent("packet_in", 0, is_miss=True), FakeEvent("packet_in", 0)]
     bridge.deliver()
     assert len(texts(old)) == 2
     assert len(texts(new)) == 1

@@ -1,4 +1,6 @@
-"""Packet-ins are limited for each controller by itself; what is over a limit is counted.
+"""Who is told of which packets, and how many.
+
+Packet-ins are limited for each controller by itself; what is over a limit is counted.
 
 Time stands still: packets are given to the datapath with one and the same time, so that no bucket
 fills again.
@@ -15,10 +17,11 @@ import pytest
 from ovsflow import Switch
 from ovsflow.config.target import ControllerConfig, PacketInLimit, Target
 from ovsflow.errors import ConfigError
-from ovsflow.openflow.constants import Role
+from ovsflow.openflow.actions import Action, Controller, Output
+from ovsflow.openflow.constants import PortNumber, Role
 from ovsflow.openflow.handshake import AsyncMask, RoleRequest, SetAsync
 from ovsflow.openflow.nicira import SetControllerId
-from ovsflow.openflow.packets import PacketIn
+from ovsflow.openflow.packets import PacketIn, PacketOut
 from tests.switch.test_monitors import Watcher
 
 FRAME = bytes(60)
@@ -106,6 +109,61 @@ def test_what_nobody_wants_is_lost_by_that_name(stage: Stage) -> None:
     stage.packets(3)
     assert stage.heard() == [0, 0, 0, 0]
     assert stage.drops() == {"no_controller": 3}
+
+
+NO_MATCH = 0
+
+#: Flows, the list of a packet-out (a packet from port 1 where there is none), and the reasons told
+#: to sessions of OpenFlow 1.0 and of later versions.
+TOLD: dict[str, tuple[tuple[str, ...], tuple[Action, ...], list[int], list[int]]] = {
+    "no flow matches": ((), (), [NO_MATCH], []),
+    "a miss flow says so": (("priority=0,actions=controller",), (), [NO_MATCH], [NO_MATCH]),
+    "a flow with the cookie of none": (
+        ("priority=0,cookie=0xffffffffffffffff,actions=controller",),
+        (),
+        [NO_MATCH],
+        [NO_MATCH],
+    ),
+    "a flow calls it a miss": (
+        ("in_port=1,actions=controller(reason=no_match)",),
+        (),
+        [NO_MATCH],
+        [NO_MATCH],
+    ),
+    "a packet-out calls it a miss": ((), (Controller(reason=NO_MATCH),), [NO_MATCH], [NO_MATCH]),
+    "a packet-out that no flow matches": ((), (Output(PortNumber.TABLE),), [NO_MATCH], []),
+    "a packet-out that is both": (
+        (),
+        (Output(PortNumber.TABLE), Controller(reason=NO_MATCH)),
+        [NO_MATCH, NO_MATCH],
+        [NO_MATCH],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_only_misses_are_kept_from_later_versions(version: int, case: str) -> None:
+    flows, actions, *expected = TOLD[case]
+    with ExitStack() as stack:
+        switch = stack.enter_context(Switch("l1", ports=["p1:memory"], workers=0))
+        watchers = [Watcher(switch, 1), Watcher(switch, version)]
+        for watcher in watchers:
+            stack.enter_context(watcher.sock)
+        for flow in flows:
+            switch.add_flow(flow)
+        if actions:
+            watchers[1].send(PacketOut(actions, FRAME, 1))
+            # What it answers comes after the packet-out is done.
+            told = [watchers[1].settle(), watchers[0].settle(), watchers[1].settle()]
+            told = [told[1], told[0] + told[2]]
+        else:
+            switch.plane.datapath.execute(1, FRAME, NOW)
+            told = [watcher.settle() for watcher in watchers]
+        reasons = [
+            [body.reason for body in bodies if isinstance(body, PacketIn)] for bodies in told
+        ]
+        assert reasons == expected
 
 
 @pytest.mark.parametrize("wrong", [-1, 1 << 32])

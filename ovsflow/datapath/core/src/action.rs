@@ -159,6 +159,9 @@ impl PacketInReason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControllerOut {
     pub reason: PacketInReason,
+    /// Whether the packet goes there because no flow matched it: an action may give that reason
+    /// for a packet too.
+    pub is_miss: bool,
     pub table: TableId,
     pub cookie: u64,
     /// Bytes of the packet wanted; 0xffff for all.

@@ -187,8 +187,15 @@ impl<O: Observer> Walk<'_, O> {
     /// A packet-in with Nicira's options.
     pub(super) fn output_controller_with(&mut self, options: &ControllerAction) {
         if let Some(out) = self.controller_out_with(options) {
-            self.emitter.flush_all(&self.flow);
-            self.emitter.push(DpAction::Controller(Arc::new(out)));
+            self.emit_controller(Arc::new(out));
+        }
+    }
+
+    /// A packet-in of a packet that no flow matched.
+    pub(super) fn tell_miss(&mut self) {
+        if let Some(mut out) = self.controller_message(PacketInReason::TableMiss, 0, 0xffff) {
+            out.is_miss = true;
+            self.emit_controller(Arc::new(out));
         }
     }
 
@@ -218,9 +225,13 @@ impl<O: Observer> Walk<'_, O> {
         max_len: u16,
     ) {
         if let Some(out) = self.controller_out(reason, controller, max_len) {
-            self.emitter.flush_all(&self.flow);
-            self.emitter.push(DpAction::Controller(out));
+            self.emit_controller(out);
         }
+    }
+
+    fn emit_controller(&mut self, out: Arc<ControllerOut>) {
+        self.emitter.flush_all(&self.flow);
+        self.emitter.push(DpAction::Controller(out));
     }
 
     /// A packet-in to be, unless it is of a packet that no flow matched, and its port causes none.
@@ -252,6 +263,7 @@ impl<O: Observer> Walk<'_, O> {
         let meter: Option<MeterId> = None;
         Some(ControllerOut {
             reason,
+            is_miss: false,
             table: self.source.table,
             cookie: self.source.cookie,
             max_len,

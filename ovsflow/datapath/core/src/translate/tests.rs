@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::sample::{PORTS, TUNNEL_PORT, blank, field_value, output, pipeline, rule};
 use super::*;
-use crate::action::{SetHeader, SetIpv4};
+use crate::action::{PacketInReason, SetHeader, SetIpv4};
 use crate::flow::field::{self, FieldId};
 use crate::flow::{PACKET_WORDS, Slot, slot};
-use crate::openflow::action::FieldValue;
+use crate::openflow::action::{ControllerAction, FieldValue};
 use crate::table::{Compat, Pipeline};
 use crate::time::Now;
 
@@ -301,4 +301,54 @@ fn an_expired_ttl_is_the_packets_own_affair_where_nothing_follows() {
     // After set_ttl the outcome is known: no look at the packet at all.
     let actions = actions_of(&[Action::SetNwTtl(1), dec, output(2)], &ipv4);
     assert_eq!(actions, [DpAction::Drop(DropReason::TtlExpired)]);
+}
+
+#[test]
+fn only_packets_that_no_rule_matched_are_misses() {
+    let controller = Action::Output {
+        port: PortNo::CONTROLLER,
+        max_len: 0xffff,
+    };
+    let table = Action::Output {
+        port: PortNo::TABLE,
+        max_len: 0,
+    };
+    let calls_it_a_miss = Action::Controller(Box::new(ControllerAction {
+        max_len: 0xffff,
+        controller: 0,
+        reason: PacketInReason::TableMiss as u8,
+        userdata: Box::default(),
+        pause: false,
+        meter: None,
+    }));
+    let mut pipeline = pipeline();
+    let told = |pipeline: &Pipeline, list: &[Action]| -> Vec<_> {
+        let settings = Settings {
+            miss_to_controller: true,
+            ..Settings::default()
+        };
+        let context = Context {
+            pipeline,
+            settings: &settings,
+            frozen: &FrozenWalks::default(),
+        };
+        let translation = translate_actions(&context, &packet(&[]), list, &mut Silent);
+        let outs = translation
+            .actions
+            .iter()
+            .filter_map(|action| match action {
+                DpAction::Controller(out) => Some((out.reason, out.is_miss)),
+                _ => None,
+            });
+        outs.collect()
+    };
+    let miss = PacketInReason::TableMiss;
+    let list = [table, calls_it_a_miss];
+    assert_eq!(told(&pipeline, &list), [(miss, true), (miss, false)]);
+    // The rule that takes what no other matches is a rule, whatever its cookie.
+    let mut rule = blank();
+    (rule.priority, rule.cookie) = (0, u64::MAX);
+    rule.instructions.apply = [controller].into();
+    assert_eq!(pipeline.flow_mod(&rule, Now(0), &mut Vec::new()), Ok(()));
+    assert_eq!(told(&pipeline, &list), [(miss, false), (miss, false)]);
 }

@@ -347,7 +347,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             self.source.cookie = u64::MAX;
             self.source.rule = None;
             self.source.reason = PacketInReason::TableMiss;
-            self.output_controller(0xffff);
+            self.tell_miss();
         } else {
             self.lost.get_or_insert(DropReason::TableMiss);
         }

@@ -10,7 +10,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::action::{ControllerOut, PacketInReason};
+use crate::action::ControllerOut;
 use crate::time::Now;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -20,9 +20,6 @@ const DEFAULT_RATE: u32 = 1000;
 
 /// Packet-ins at once to one controller unless told otherwise.
 const DEFAULT_BURST: u32 = 250;
-
-/// The cookie of packets that no flow sent.
-const NO_COOKIE: u64 = u64::MAX;
 
 /// What one controller wants to hear, and how fast.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,10 +40,9 @@ pub struct Listener {
 
 impl Listener {
     fn wants(&self, out: &ControllerOut) -> bool {
-        let miss = out.reason == PacketInReason::TableMiss && out.cookie == NO_COOKIE;
         self.controller == out.controller
             && self.reasons >> (out.reason as u32) & 1 == 1
-            && (self.misses || !miss)
+            && (self.misses || !out.is_miss)
     }
 }
 
@@ -245,14 +241,16 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::PacketInReason;
     use crate::flow::{FlowKey, FlowMask};
     use crate::openflow::action::TableId;
 
-    fn out(controller: u16, reason: PacketInReason, cookie: u64) -> ControllerOut {
+    fn out(controller: u16, reason: PacketInReason, is_miss: bool) -> ControllerOut {
         ControllerOut {
             reason,
+            is_miss,
             table: TableId(0),
-            cookie,
+            cookie: u64::MAX,
             max_len: 0xffff,
             controller,
             metadata: Box::new(FlowKey::default()),
@@ -274,7 +272,7 @@ mod tests {
     }
 
     fn usual() -> ControllerOut {
-        out(0, PacketInReason::ApplyAction, 1)
+        out(0, PacketInReason::ApplyAction, false)
     }
 
     #[test]
@@ -336,16 +334,16 @@ mod tests {
         audience.name(Some(vec![listener(1, 0, 0), second, third]));
         let cases: [(ControllerOut, &[u64]); 4] = [
             (usual(), &[1]),
-            (out(7, PacketInReason::ApplyAction, 1), &[2]),
-            (out(0, PacketInReason::TableMiss, 5), &[1, 3]),
-            (out(0, PacketInReason::TableMiss, NO_COOKIE), &[3]),
+            (out(7, PacketInReason::ApplyAction, false), &[2]),
+            (out(0, PacketInReason::TableMiss, false), &[1, 3]),
+            (out(0, PacketInReason::TableMiss, true), &[3]),
         ];
         for (packet, wanted) in cases {
             assert!(audience.wants(&packet));
             let admission = audience.admit(&packet, Now(0));
             assert_eq!(admission.listeners.as_deref(), Some(wanted), "{packet:?}");
         }
-        assert!(!audience.wants(&out(8, PacketInReason::ApplyAction, 1)));
+        assert!(!audience.wants(&out(8, PacketInReason::ApplyAction, false)));
         audience.name(Some(Vec::new()));
         assert!(!audience.wants(&usual()));
         audience.name(None);

@@ -103,6 +103,7 @@ fn rewritten(actions: &[DpAction], packet: Packet) -> Packet {
 
 fn controller_out() -> Arc<ControllerOut> {
     Arc::new(ControllerOut {
+        is_miss: false,
         reason: crate::action::PacketInReason::InvalidTtl,
         table: crate::openflow::action::TableId(0),
         cookie: 0,
