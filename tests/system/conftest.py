@@ -1,5 +1,6 @@
 """What the system tests share: labs, and two switches with a VXLAN port each."""
 
+import json
 import shutil
 from collections.abc import Iterator
 
@@ -29,6 +30,18 @@ def lab() -> Iterator[Lab]:
     """An empty lab."""
     with Lab() as made:
         yield made
+
+
+def shown(node: Node, bridge: str) -> dict[str, list[dict[str, object]]]:
+    """What a running switch tells of its ports and sessions."""
+    told: dict[str, list[dict[str, object]]]
+    told = json.loads(node.ovsflow("show", bridge, "--json"))
+    return told
+
+
+def is_heard(node: Node, bridge: str) -> bool:
+    """Whether somebody hears what a switch says unasked."""
+    return any(session["awake"] for session in shown(node, bridge)["sessions"])
 
 
 class Wired(Overlay):

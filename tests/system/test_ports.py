@@ -1,11 +1,11 @@
 """Ports of a running switch follow what happens to their devices, and the other way round."""
 
-import json
 from collections.abc import Callable
 
 import pytest
 
 from ovsflow.testing.lab import Lab, Node, Process
+from tests.system.conftest import is_heard, shown
 
 pytestmark = pytest.mark.system
 
@@ -24,15 +24,10 @@ class Rig:
         self.target = f"unix:{self.node.rundir}/br0.mgmt"
         monitor = ("ovs-ofctl", "-O", "OpenFlow13", "monitor", self.target, "128")
         self.monitor = lab.start(self.node, "monitor", *monitor)
-        self.wait(lambda: any(each["awake"] for each in self.show()["sessions"]), "a monitor")
-
-    def show(self) -> dict[str, list[dict[str, object]]]:
-        shown: dict[str, list[dict[str, object]]]
-        shown = json.loads(self.node.ovsflow("show", "br0", "--json"))
-        return shown
+        self.wait(lambda: is_heard(self.node, "br0"), "a monitor")
 
     def port(self, name: str) -> dict[str, object]:
-        return next(port for port in self.show()["ports"] if port["name"] == name)
+        return next(port for port in shown(self.node, "br0")["ports"] if port["name"] == name)
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         self.lab.wait_for(condition, what, self.process)
