@@ -304,7 +304,7 @@ def test_learned_flows_expire_without_anybody_asking(switch: Switch, peer: Peer)
     assert switch.dump_flows("table=1") == []
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_an_idle_switch_does_not_wake_up(tmp_path: Path, workers: int) -> None:
     with Switch("t7", ports=["p1:memory"], workers=workers, rundir=tmp_path) as switch:
         switch.add_flow("in_port=1,actions=drop")

@@ -116,14 +116,14 @@ def bundled(peer: str, messages: bytearray) -> Mapping[str, float]:
 
 
 @contextlib.contextmanager
-def idling() -> Iterator[Switch]:
-    """Ovsflow with flows, two devices, a tunnel port and nothing to do."""
+def idling(workers: int) -> Iterator[Switch]:
+    """Ovsflow with flows, two devices, a tunnel port, so many workers and nothing to do."""
     with Lab() as lab:
         here, there = lab.node("s1"), lab.node("h1")
         for device in ("p1", "p2"):
             lab.link(here, device, there, device)
         ports = ("--port", "p1=1", "--port", "p2=2", "--port", "vxlan0=3:vxlan")
-        process: Process = lab.switch(here, "br0", *ports)
+        process: Process = lab.switch(here, "br0", "--workers", str(workers), *ports)
         switch = Switch(here.rundir / "br0.mgmt", process.process.pid)
         with Client(switch.socket, flow_mods.OF13) as client:
             client.request(flow_mods.tunnels(IDLE_FLOWS))
@@ -133,15 +133,15 @@ def idling() -> Iterator[Switch]:
         yield switch
 
 
-def idle(seconds: float) -> Mapping[str, float]:
+def idle(suffix: str, workers: int, seconds: float) -> Mapping[str, float]:
     """Percent of one core that an idle switch uses, and how often its threads wake up a second."""
-    with idling() as switch:
+    with idling(workers) as switch:
         cpu, wakeups, began = switch.cpu_seconds(), switch.wakeups(), time.monotonic()
         time.sleep(max(seconds, IDLE_SECONDS))
         lasted = time.monotonic() - began
         return {
-            "idle-cpu": (switch.cpu_seconds() - cpu) / lasted * 100,
-            "idle-wakeups": (switch.wakeups() - wakeups) / lasted,
+            f"idle-cpu{suffix}": (switch.cpu_seconds() - cpu) / lasted * 100,
+            f"idle-wakeups{suffix}": (switch.wakeups() - wakeups) / lasted,
         }
 
 
@@ -169,6 +169,16 @@ def _bundle() -> bytearray:
     return flow_mods.bundle(messages, len(messages) // BUNDLED)
 
 
+def _idle(suffix: str, workers: int) -> Group:
+    return Group(
+        {f"idle-cpu{suffix}": "% of a core", f"idle-wakeups{suffix}": "/s"},
+        bytearray,
+        lambda _, __, seconds: idle(suffix, workers, seconds),
+        ("",),
+        3,
+    )
+
+
 GROUPS = (
     Group(
         {"flow-mods-1m": "k/s", "flow-memory-1m": "B"},
@@ -184,13 +194,8 @@ GROUPS = (
         ("ovs",),
         7,
     ),
-    Group(
-        {"idle-cpu": "% of a core", "idle-wakeups": "/s"},
-        bytearray,
-        lambda _, __, seconds: idle(seconds),
-        ("",),
-        3,
-    ),
+    _idle("", 1),
+    _idle("-2", 2),
 )
 SCENARIOS: dict[str, Group] = {name: group for group in GROUPS for name in group.units}
 
