@@ -6,8 +6,8 @@ Nothing is decoded but headers, errors and the one count of flows that proves th
 import socket
 import struct
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 from ovsflow.errors import HostError
 
@@ -20,7 +20,7 @@ PORT_STATS_BYTES = 112
 TIMEOUT_SECONDS = 300.0
 
 
-class Client:
+class Client(AbstractContextManager["Client"]):
     """One connection to a switch's unix socket."""
 
     def __init__(self, path: Path, version: int) -> None:
@@ -44,16 +44,7 @@ class Client:
         if kind != HELLO:
             raise HostError(f"the switch began with message type {kind}, {body.hex()}")
 
-    def __enter__(self) -> "Client":
-        """Returns the client itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Closes the connection."""
         self._socket.close()
 
