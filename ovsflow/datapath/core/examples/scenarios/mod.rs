@@ -308,8 +308,10 @@ fn outer_frame(conversation: u32) -> Box<[u8]> {
 /// A conversation that no other frame is of.
 fn new_frame(number: u32) -> Box<[u8]> {
     let target = route_of(number % ROUTES) + (number / ROUTES) % 256;
+    let chance = number.wrapping_mul(2_654_435_761) >> 16;
+    let service = [53_u16, 80, 443, 8080][chance as usize % 4];
     let port = 1024 + (number.wrapping_mul(40_503) % 60_000) as u16;
-    udp_frame(0x0a00_0000 | number & 0xf_ffff, target, port, 443)
+    udp_frame(0x0a00_0000 | number & 0xf_ffff, target, port, service)
 }
 
 /// What no rule allows, different each time (SplitMix64).
