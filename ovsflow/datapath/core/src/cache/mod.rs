@@ -160,8 +160,6 @@ pub struct Cache {
     banked: Vec<Option<Spent>>,
     /// Counters that had to leave there.
     spent: Vec<Spent>,
-    /// Falls to another pair of ways each time that an entry gives way.
-    dice: u64,
     /// Sets that there may be.
     most_sets: usize,
     /// When a layout that is too wide is given up.
@@ -188,7 +186,6 @@ impl Cache {
             used: Vec::new(),
             banked: vec![None; BANKED],
             spent: Vec::new(),
-            dice: seed,
             counters: CacheCounters::default(),
         }
     }
@@ -277,7 +274,8 @@ impl Cache {
     /// Whether adding `key` would make an entry give way that has packets in hand.
     pub fn is_busy(&self, key: &CompactKey) -> bool {
         let set = self.set_of(key.hash);
-        !self.sets[set].entries.contains(&NONE) && self.entry(self.victim(set).1).group != NONE
+        !self.sets[set].entries.contains(&NONE)
+            && self.entry(self.victim(set, key.hash).1).group != NONE
     }
 
     /// Forgets which groups collect packets.
@@ -360,10 +358,9 @@ impl Cache {
                 (way, index)
             }
             None => {
-                let (way, index) = self.victim(set);
+                let (way, index) = self.victim(set, key.hash);
                 self.counters.evicted += 1;
                 self.bank(index);
-                self.dice = self.dice.wrapping_mul(DICE).wrapping_add(1);
                 let place = &mut self.entries[index as usize];
                 let is_listed = place.is_listed;
                 *place = Entry { is_listed, ..entry };
@@ -476,14 +473,13 @@ impl Cache {
         }
     }
 
-    /// The way and the entry that give way in a full set: of two that the dice name, the one unused for
-    /// longer, and if possible none with packets in hand.
+    /// The way and the entry that give way in a full set to a key of this hash: of two that the hash
+    /// names, the one unused for longer, and if possible none with packets in hand.
     ///
     /// Each entry is a line of memory: to look at all would cost more than a better choice gains.
-    fn victim(&self, set: usize) -> (usize, u32) {
+    fn victim(&self, set: usize, hash: u64) -> (usize, u32) {
         let set = &self.sets[set];
-        let first = (self.dice >> 32) as usize % WAYS;
-        let second = (first + 1 + (self.dice >> 40) as usize % (WAYS - 1)) % WAYS;
+        let [first, second] = rivals(hash);
         let key = |way: &usize| {
             let entry = &self.entries[set.entries[*way] as usize];
             (entry.group != NONE, entry.last_used)
@@ -494,6 +490,30 @@ impl Cache {
             second
         };
         (way, set.entries[way])
+    }
+
+    /// Reads what [`insert`](Self::insert) will look at for keys of these hashes, so that memory is
+    /// waited for once, not once a key.
+    pub fn touch(&self, hashes: &[u64]) -> u64 {
+        let ways = hashes.iter().flat_map(|&hash| {
+            let set = &self.sets[self.set_of(hash)];
+            rivals(hash).map(|way| set.entries[way])
+        });
+        let words = self.layout.len();
+        let seen = ways.map(|index| {
+            let entry = self.entries.get(index as usize);
+            let key = self.keys.get(index as usize * words);
+            entry.map_or(0, |entry| entry.last_used.0) ^ key.copied().unwrap_or_default()
+        });
+        let seen = seen.fold(0, |all, one| all ^ one);
+        hashes.iter().fold(seen, |all, &hash| {
+            let set = self.set_of(hash);
+            if self.sets[set].entries.contains(&NONE) {
+                return all;
+            }
+            let entry = self.entry(self.victim(set, hash).1);
+            all ^ Arc::strong_count(&entry.translation) as u64
+        })
     }
 
     fn forget(&mut self) {
@@ -512,8 +532,12 @@ impl Cache {
     }
 }
 
-/// A multiplier for pairs of ways (Knuth's for 64 bits).
-const DICE: u64 = 6_364_136_223_846_793_005;
+/// The two ways of a full set of which one gives way to a key of this hash.
+const fn rivals(hash: u64) -> [usize; 2] {
+    let first = (hash >> 32) as usize % WAYS;
+    let second = (first + 1 + (hash >> 40) as usize % (WAYS - 1)) % WAYS;
+    [first, second]
+}
 
 /// The part of a hash that a set keeps; never 0.
 const fn signature(hash: u64) -> u16 {

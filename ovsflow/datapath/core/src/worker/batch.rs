@@ -101,7 +101,10 @@ impl Worker {
                         );
                     }
                     Probe::Stale(entry) if hash != RUNT => self.stale.push((entry, packet)),
-                    _ => self.missed.push(packet),
+                    _ => {
+                        self.missed.push(packet);
+                        self.missed_hashes.push(hash);
+                    }
                 }
             }
         }
@@ -201,6 +204,8 @@ impl Worker {
         let shared = self.shared.clone();
         let state = shared.read();
         let mut missed = std::mem::take(&mut self.missed);
+        std::hint::black_box(self.cache.touch(&self.missed_hashes));
+        self.missed_hashes.clear();
         let is_limited = self.outlet.meters.contains_key(&MeterId::SLOWPATH);
         for packet in missed.drain(..) {
             if is_limited && self.outlet.meter(MeterId::SLOWPATH, &packet) == MeterVerdict::Drop {

@@ -94,6 +94,8 @@ pub struct Worker {
     batch: Batch,
     /// Packets whose translation is not known.
     missed: Batch,
+    /// Hashes of most of their keys.
+    missed_hashes: Vec<u64>,
     /// Packets whose cache entries are to be proved anew.
     stale: Vec<(u32, Box<Packet>)>,
     look_up: LookUp,
@@ -126,6 +128,7 @@ impl Worker {
             groups: Groups::default(),
             batch: Batch::with_capacity(BATCH_SIZE),
             missed: Batch::with_capacity(BATCH_SIZE),
+            missed_hashes: Vec::with_capacity(BATCH_SIZE),
             stale: Vec::with_capacity(BATCH_SIZE),
             look_up: LookUp::default(),
             memo: Memo::default(),
@@ -290,6 +293,7 @@ impl Worker {
         self.outlet.drops.add(DropReason::Internal, 1);
         self.batch = Batch::with_capacity(BATCH_SIZE);
         self.missed.clear();
+        self.missed_hashes.clear();
         self.stale.clear();
         self.groups = Groups::default();
         self.due.clear();
