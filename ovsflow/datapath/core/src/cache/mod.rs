@@ -10,8 +10,8 @@
 //! the packet at hand.  Nothing is ever searched for victims.  Only when the layout itself changes
 //! are the entries forgotten: each would have had to be proved again anyway.
 //!
-//! Counters live in the entry and are handed out as [`Spent`] when they are collected, when the
-//! entry is replaced, or when it gives way to another.
+//! Counters live in the entry, and in its translation ([`Known`]) when the entry is replaced or gives way
+//! to another, until they are collected as [`Spent`].
 //!
 //! Cost: a probe reads one line of signatures, then one key and one line of its entry.  A probe comes in
 //! two halves, [`Cache::candidate`] and [`Cache::check`], so that a batch can do each half for all of
@@ -20,6 +20,7 @@
 //! which come once cannot push out those that come all the time.  An attacker does not know the hash's
 //! seed.
 
+mod known;
 mod layout;
 #[cfg(test)]
 mod tests;
@@ -27,21 +28,19 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use known::Known;
 pub use layout::{CompactKey, Layout};
 
 use crate::action::DpAction;
 use crate::flow::{FlowKey, FlowMask};
 use crate::time::Now;
-use crate::translate::{Draft, Translation};
+use crate::translate::Draft;
 
 /// Entries in a set.
 pub const WAYS: usize = 8;
 
 /// How long a layout may be wider than the active mask.
 const SHRINK_AFTER: Duration = Duration::from_secs(1);
-
-/// Translations whose spent counters are summed up.
-const BANKED: usize = 64;
 
 const NEVER: Now = Now(u64::MAX);
 
@@ -101,7 +100,7 @@ pub struct Entry {
     /// The translation's list, one step nearer.
     pub actions: Arc<[DpAction]>,
     /// What to do.
-    pub translation: Arc<Translation>,
+    pub translation: Arc<Known>,
     /// The generation under which `translation` was proved last.
     pub generation: u64,
     /// Since the counters were collected last.
@@ -117,7 +116,7 @@ pub struct Entry {
 /// Counters on their way to whom a translation credits.
 #[derive(Clone, Debug)]
 pub struct Spent {
-    pub translation: Arc<Translation>,
+    pub translation: Arc<Known>,
     pub packets: u64,
     pub bytes: u64,
     pub last_used: Now,
@@ -156,10 +155,8 @@ pub struct Cache {
     keys: Vec<u64>,
     /// Places with counters to collect.
     used: Vec<u32>,
-    /// Counters of entries that are gone, one of each translation: few translations have most.
-    banked: Vec<Option<Spent>>,
-    /// Counters that had to leave there.
-    spent: Vec<Spent>,
+    /// Translations with counters of entries that are gone.
+    banked: Vec<Arc<Known>>,
     /// Sets that there may be.
     most_sets: usize,
     /// When a layout that is too wide is given up.
@@ -184,8 +181,7 @@ impl Cache {
             entries: Vec::new(),
             keys: Vec::new(),
             used: Vec::new(),
-            banked: vec![None; BANKED],
-            spent: Vec::new(),
+            banked: Vec::new(),
             counters: CacheCounters::default(),
         }
     }
@@ -330,7 +326,7 @@ impl Cache {
     pub fn insert(
         &mut self,
         key: &CompactKey,
-        translation: Arc<Translation>,
+        translation: Arc<Known>,
         generation: u64,
         now: Now,
     ) -> u32 {
@@ -408,7 +404,7 @@ impl Cache {
     }
 
     /// Gives an entry a new translation, proved under `generation`.
-    pub fn replace(&mut self, index: u32, translation: Arc<Translation>, generation: u64) {
+    pub fn replace(&mut self, index: u32, translation: Arc<Known>, generation: u64) {
         self.bank(index);
         let entry = self.entry_mut(index);
         entry.actions = translation.actions.clone();
@@ -435,15 +431,14 @@ impl Cache {
             self.entries[index as usize].is_listed = false;
             self.bank(index);
         }
-        let banked = self.banked.iter_mut().filter_map(Option::take);
-        for spent in banked.chain(self.spent.drain(..)) {
-            take(spent);
+        for known in self.banked.drain(..) {
+            take(known.collect());
         }
     }
 
-    /// Counters of entries that are gone, waiting for collection, but for a bounded number.
+    /// Translations with counters of entries that are gone, waiting for collection.
     pub fn waiting(&self) -> usize {
-        self.spent.len()
+        self.banked.len()
     }
 
     /// Moves an entry's counters to those that wait for collection.
@@ -451,25 +446,8 @@ impl Cache {
         let entry = &mut self.entries[index as usize];
         let packets = std::mem::take(&mut entry.packets);
         let bytes = std::mem::take(&mut entry.bytes);
-        if packets == 0 {
-            return;
-        }
-        let place = Arc::as_ptr(&entry.translation) as usize / size_of::<Translation>() % BANKED;
-        match &mut self.banked[place] {
-            Some(spent) if Arc::ptr_eq(&spent.translation, &entry.translation) => {
-                spent.packets += packets;
-                spent.bytes += bytes;
-                spent.last_used = spent.last_used.max(entry.last_used);
-            }
-            other => {
-                let spent = Spent {
-                    translation: entry.translation.clone(),
-                    packets,
-                    bytes,
-                    last_used: entry.last_used,
-                };
-                self.spent.extend(other.replace(spent));
-            }
+        if packets != 0 && entry.translation.bank(packets, bytes, entry.last_used) {
+            self.banked.push(entry.translation.clone());
         }
     }
 

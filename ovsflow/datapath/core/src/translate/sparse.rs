@@ -1,10 +1,12 @@
 //! A mask of which most words are zero, as a translation keeps it.
 
+use std::sync::Arc;
+
 use crate::flow::FlowMask;
 
-/// The words of a mask that are not zero, with their places.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SparseMask(Box<[(u8, u64)]>);
+/// The words of a mask that are not zero, with their places; copies share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SparseMask(Arc<[(u8, u64)]>);
 
 impl SparseMask {
     /// Keeps the words of `mask` that are not zero.
@@ -13,7 +15,7 @@ impl SparseMask {
         let words = mask.words.iter().enumerate();
         let words = words.filter(|&(_, &word)| word != 0);
         kept.extend(words.map(|(index, &word)| (index as u8, word)));
-        Self(kept.into_boxed_slice())
+        Self(kept.into())
     }
 
     /// Whether this is `mask`.
@@ -33,7 +35,7 @@ impl SparseMask {
     /// The whole mask.
     pub fn to_mask(&self) -> FlowMask {
         let mut mask = FlowMask::default();
-        for &(index, word) in &self.0 {
+        for &(index, word) in self.0.iter() {
             mask.words[usize::from(index)] = word;
         }
         mask

@@ -6,7 +6,7 @@ use super::effects::MAX_WAITING;
 use super::groups::add_to_group;
 use super::look_up::{LookUp, RUNT};
 use super::{MAX_RECIRCULATIONS, Stage, Worker};
-use crate::cache::{CompactKey, Entry, NONE, Probe};
+use crate::cache::{CompactKey, Entry, Known, NONE, Probe};
 use crate::error::DropReason;
 use crate::execute::{self, MeterVerdict, Sink};
 use crate::flow::extract::{Depth, extract};
@@ -14,7 +14,7 @@ use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
 use crate::openflow::action::MeterId;
 use crate::packet::Batch;
 use crate::table::Dependence;
-use crate::translate::{self, Translation};
+use crate::translate;
 use crate::worker::shared::State;
 
 /// Groups that are run without a look ahead.
@@ -293,7 +293,7 @@ impl Worker {
             .insert(key, translation, generation, self.outlet.now)
     }
 
-    fn due_if_effective(&mut self) -> Arc<Translation> {
+    fn due_if_effective(&mut self) -> Arc<Known> {
         let translation = self.memo.share(&mut self.draft);
         if !translation.effects.is_empty() {
             self.due.push(translation.clone());

@@ -9,7 +9,8 @@ use crate::table::Notice;
 use crate::time::Now;
 use crate::translate::{Credit, Effect, LearnedFlow};
 
-/// Counters of vanished cache entries that are given to the tables without being asked for.
+/// Translations with counters of vanished cache entries that are given to the tables without being
+/// asked for.
 pub(super) const MAX_WAITING: usize = 4096;
 
 impl Worker {

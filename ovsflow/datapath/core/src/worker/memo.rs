@@ -4,31 +4,45 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::action::DpAction;
-use crate::translate::{Credit, Draft, Translation};
+use crate::cache::Known;
+use crate::translate::{Credit, Draft, SparseMask};
 
-/// Translations and lists made of late.
+/// Translations, and parts of them, made of late.
 ///
 /// Packets that the same rules match mostly get equal translations, which then need memory once.  Lists
-/// are equal more often still: packets of one batch that share a list are run together.
+/// are equal more often still: packets of one batch that share a list are run together.  Masks are few:
+/// to compare one with another costs least if it is the same memory each time.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     /// Two for each place, the younger first.
-    translations: Vec<[Option<Arc<Translation>>; 2]>,
+    translations: Vec<[Option<Remembered>; 2]>,
     lists: Vec<Option<Arc<[DpAction]>>>,
+    masks: Vec<Option<SparseMask>>,
+}
+
+/// A translation, and the hash of its rules: others are told apart without a look at it.
+#[derive(Clone, Debug)]
+struct Remembered {
+    hash: u64,
+    translation: Arc<Known>,
 }
 
 /// Translations remembered: two in each of so many places.
-const TRANSLATIONS: usize = 2048;
+const TRANSLATIONS: usize = 8192;
 
 /// Lists remembered.
 const LISTS: usize = 256;
 
+/// Masks remembered.
+const MASKS: usize = 64;
+
 impl Memo {
     /// The translation that a draft tells, perhaps one that is there already.
-    pub(super) fn share(&mut self, draft: &mut Draft) -> Arc<Translation> {
+    pub(super) fn share(&mut self, draft: &mut Draft) -> Arc<Known> {
         if self.translations.is_empty() {
             self.translations.resize(TRANSLATIONS, [None, None]);
             self.lists.resize(LISTS, None);
+            self.masks.resize(MASKS, None);
         }
         let mut hasher = Fold(0);
         for credit in draft.credits() {
@@ -36,20 +50,36 @@ impl Memo {
                 rule.hash(&mut hasher);
             }
         }
+        let hash = hasher.finish();
         let place = &mut self.translations[hasher.place(TRANSLATIONS)];
-        if let Some(known) = place.iter().flatten().find(|known| draft.is(known)) {
-            return known.clone();
+        let mut all = place.iter().flatten();
+        if let Some(known) = all.find(|one| one.hash == hash && draft.is(&one.translation)) {
+            return known.translation.clone();
         }
         let mut translation = draft.keep();
-        let list = &mut self.lists[place_of(&translation.actions)];
-        match list {
-            Some(known) if **known == *translation.actions => {
-                translation.actions = known.clone();
-            }
-            _ => *list = Some(translation.actions.clone()),
+        let list = place_of(&translation.actions);
+        share(&mut self.lists[list], &mut translation.actions);
+        for mask in [&mut translation.mask, &mut translation.overwritten] {
+            let mut hasher = Fold(0);
+            mask.hash(&mut hasher);
+            share(&mut self.masks[hasher.place(MASKS)], mask);
         }
+        let translation = Known::new(translation);
         place.swap(0, 1);
-        place[0].insert(Arc::new(translation)).clone()
+        place[0] = Some(Remembered {
+            hash,
+            translation: translation.clone(),
+        });
+        translation
+    }
+}
+
+/// Makes something that was just made the one that is remembered, if they are equal; else that one
+/// is remembered from now on.
+fn share<T: Clone + PartialEq>(remembered: &mut Option<T>, made: &mut T) {
+    match remembered {
+        Some(known) if known == made => *made = known.clone(),
+        _ => *remembered = Some(made.clone()),
     }
 }
 
@@ -129,15 +159,15 @@ mod tests {
             translate::translate_into(&context, &key, &mut draft);
             let expected = translate::translate(&context, &key);
             let got = memo.share(&mut draft);
-            assert_eq!(*got, expected);
+            assert_eq!(**got, expected);
             got
         };
         let (first, second) = (shared(1, 0), shared(2, 0));
         assert!(Arc::ptr_eq(&first, &second));
         // It looked at other bits, and was dropped for another reason.
         let other = shared(1, 7);
-        assert_ne!(*first, *other);
-        assert_eq!(*shared(3, 0), *first);
+        assert_ne!(**first, **other);
+        assert_eq!(**shared(3, 0), **first);
         let same_list = translate::dropping(DropReason::TableMiss, &FlowMask::default());
         assert_eq!(first.actions, same_list.actions);
     }

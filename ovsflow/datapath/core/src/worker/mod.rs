@@ -42,7 +42,7 @@ use look_up::LookUp;
 use memo::Memo;
 use outlet::Outlet;
 
-use crate::cache::{Cache, CacheCounters, Spent};
+use crate::cache::{Cache, CacheCounters, Known, Spent};
 use crate::error::{DropCounters, DropReason};
 use crate::execute;
 use crate::flow::FlowKey;
@@ -109,7 +109,7 @@ pub struct Worker {
     /// Counters of packets that no cache entry counts.
     spent: Vec<Spent>,
     /// Translations whose side effects are due.
-    due: Vec<Arc<Translation>>,
+    due: Vec<Arc<Known>>,
     batches: u64,
     packets: u64,
     stages: Stages,
@@ -249,7 +249,7 @@ impl Worker {
     /// Runs a translation that is not cached on one packet, with all that it causes.
     pub fn run(&mut self, translation: Translation, packet: Box<Packet>, now: Now) {
         self.outlet.now = now;
-        let translation = Arc::new(translation);
+        let translation = Known::new(translation);
         self.spent.push(Spent {
             translation: translation.clone(),
             packets: 1,
