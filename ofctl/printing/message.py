@@ -49,6 +49,7 @@ from ovsflow.openflow.constants import (
     Version,
 )
 from ovsflow.openflow.failure import ErrorMessage
+from ovsflow.openflow.flow_stats_entry import count_of
 from ovsflow.openflow.port import PortDesc
 from ovsflow.openflow.text.action_render import ActionRenderer
 from ovsflow.openflow.text.flow_text import (
@@ -228,8 +229,9 @@ def _flow_request(
 
 
 def _aggregate(self: MessagePrinter, body: flow_stats.AggregateReply, version: int) -> str:
-    counts = f"packet_count={body.packet_count} byte_count={body.byte_count}"
-    return f" {counts} flow_count={body.flow_count}"
+    counts = f"packet_count={count_of(body.packet_count)} byte_count={count_of(body.byte_count)}"
+    flows = 0xFFFFFFFF if body.flow_count is None else body.flow_count
+    return f" {counts} flow_count={flows}"
 
 
 def _desc(self: MessagePrinter, body: multipart.DescReply, version: int) -> str:
@@ -451,7 +453,7 @@ def _flow_removed(self: MessagePrinter, body: notices.FlowRemoved, version: int)
     text += f" duration{duration(body.duration_sec, body.duration_nsec)} idle{body.idle_timeout}"
     if body.hard_timeout:
         text += f" hard{body.hard_timeout}"
-    return f"{text} pkts{body.packet_count} bytes{body.byte_count}\n"
+    return f"{text} pkts{count_of(body.packet_count)} bytes{count_of(body.byte_count)}\n"
 
 
 _PORT_REASONS = ("ADD", "DEL", "MOD")

@@ -15,6 +15,7 @@ from ovsflow.openflow.constants import (
 )
 from ovsflow.openflow.flow_stats_entry import (
     FlowStats,
+    count_of,
     decode_flows,
     decode_flows_nicira,
     encode_flow,
@@ -34,7 +35,13 @@ from ovsflow.openflow.match_codec import (
     port_to_16,
 )
 from ovsflow.openflow.multipart import StatsReply, StatsRequest
-from ovsflow.openflow.oxs import Counters, decode_counters, encode_counters
+from ovsflow.openflow.oxs import (
+    NO_DURATION,
+    Counters,
+    counters_of,
+    decode_counters,
+    encode_counters,
+)
 from ovsflow.openflow.wire import BAD_REQUEST_LEN, Reader, missing, pack, padding, records
 
 __all__ = [
@@ -172,12 +179,12 @@ class AggregateRequest(StatsRequest):
 
 @dataclass(frozen=True, slots=True)
 class AggregateReply(StatsReply):
-    """Sums over flows."""
+    """Sums over flows; `None` for those that are not told (OpenFlow 1.5 leaves the choice)."""
 
     STATS: ClassVar[MultipartType] = MultipartType.AGGREGATE_STATS
-    packet_count: int = 0
-    byte_count: int = 0
-    flow_count: int = 0
+    packet_count: int | None = 0
+    byte_count: int | None = 0
+    flow_count: int | None = 0
     nicira: bool = False
 
     def encode_body(self, version: int) -> bytes:
@@ -189,10 +196,16 @@ class AggregateReply(StatsReply):
 
     def encode_stats(self, version: int) -> bytes:
         """The sums."""
-        sums = (self.packet_count, self.byte_count, self.flow_count)
         if version < Version.OF15:
-            return pack(_AGGREGATE, "aggregate", *sums)
-        return encode_counters(Counters(None, None, self.flow_count, *sums[:2]))
+            counts = (count_of(self.packet_count), count_of(self.byte_count))
+            return pack(_AGGREGATE, "aggregate", *counts, self.flow_count or 0)
+        return encode_counters(
+            Counters(
+                flow_count=self.flow_count,
+                packet_count=self.packet_count,
+                byte_count=self.byte_count,
+            )
+        )
 
     @classmethod
     def decode_stats(cls, data: bytes, version: int, *, more: bool) -> Self:
@@ -200,12 +213,12 @@ class AggregateReply(StatsReply):
         reader = Reader(data, "aggregate")
         if version < Version.OF15:
             packets, octets, flows = reader.read(_AGGREGATE)
+            found = cls(packets, octets, flows, more=more)
         else:
-            found = decode_counters(reader)
-            packets, octets = found.packet_count or 0, found.byte_count or 0
-            flows = found.flow_count or 0
+            sums = decode_counters(reader)
+            found = cls(sums.packet_count, sums.byte_count, sums.flow_count, more=more)
         reader.end()
-        return cls(packets, octets, flows, more=more)
+        return found
 
     @classmethod
     def decode_nicira(cls, data: bytes, *, more: bool) -> Self:
@@ -246,10 +259,11 @@ class FlowSummary:
         reason: OFPFSR_*: 0 asked for, 1 triggered.
         priority: Its priority.
         duration_sec: Seconds since it was added.
-        duration_nsec: Nanoseconds beyond.
+        duration_nsec: Nanoseconds beyond; with the seconds `NO_DURATION` where it is not told.
         idle_age: Seconds since the last packet; `None` where it is not told.
         packet_count: Packets; `None` where it is not told.
         byte_count: Their bytes; `None` where it is not told.
+        flow_count: Flows that it stands for; `None` where it is not told.
     """
 
     match: Match
@@ -261,6 +275,7 @@ class FlowSummary:
     idle_age: int | None = None
     packet_count: int | None = 0
     byte_count: int | None = 0
+    flow_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,13 +377,8 @@ def _decode_nicira_filter(data: bytes) -> _Parts:
 
 
 def _encode_summary(flow: FlowSummary) -> bytes:
-    counters = Counters(
-        duration=(flow.duration_sec, flow.duration_nsec),
-        idle=None if flow.idle_age is None else (flow.idle_age, 0),
-        packet_count=flow.packet_count,
-        byte_count=flow.byte_count,
-    )
-    rest = encode_match(flow.match, Version.OF15) + encode_counters(counters)
+    counters = encode_counters(counters_of(flow, flow.idle_age))
+    rest = encode_match(flow.match, Version.OF15) + counters
     numbers = (_SUMMARY.size + len(rest), flow.table_id, flow.reason, flow.priority)
     return pack(_SUMMARY, "flow", *numbers) + rest
 
@@ -378,7 +388,7 @@ def _decode_summary(reader: Reader) -> FlowSummary:
     match = decode_match(reader, strict=False)
     found = decode_counters(reader)
     reader.end()
-    sec, nsec = found.duration or (0, 0)
+    sec, nsec = found.duration or NO_DURATION
     idle = None if found.idle is None else found.idle[0]
     return FlowSummary(
         match,
@@ -390,4 +400,5 @@ def _decode_summary(reader: Reader) -> FlowSummary:
         idle,
         found.packet_count,
         found.byte_count,
+        found.flow_count,
     )

@@ -24,7 +24,7 @@ from ovsflow.openflow.match_codec import (
     encode_nxm,
     nxm_tlvs,
 )
-from ovsflow.openflow.oxs import Counters, decode_counters, encode_counters
+from ovsflow.openflow.oxs import NO_DURATION, counters_of, decode_counters, encode_counters
 from ovsflow.openflow.wire import BAD_REQUEST_LEN, Reader, pack, padding, records
 
 _FLOW10_HEAD = struct.Struct("!HBx")
@@ -47,7 +47,7 @@ class FlowStats:
         priority: Its priority.
         cookie: Its cookie.
         duration_sec: Seconds since it was added.
-        duration_nsec: Nanoseconds beyond.
+        duration_nsec: Nanoseconds beyond; with the seconds `NO_DURATION` where it is not told.
         idle_timeout: Seconds, 0 for never.
         hard_timeout: Seconds, 0 for never.
         idle_age: Seconds since the last packet; `None` where it is not told.
@@ -56,6 +56,7 @@ class FlowStats:
         importance: For eviction (OpenFlow 1.4 and later).
         packet_count: Packets; `None` where it is not told.
         byte_count: Their bytes; `None` where it is not told.
+        flow_count: Flows that it stands for; `None` where it is not told (before OpenFlow 1.5).
     """
 
     match: Match
@@ -73,6 +74,7 @@ class FlowStats:
     importance: int = 0
     packet_count: int | None = 0
     byte_count: int | None = 0
+    flow_count: int | None = None
 
 
 def encode_flow(flow: FlowStats, version: int) -> bytes:
@@ -96,8 +98,8 @@ def encode_flow(flow: FlowStats, version: int) -> bytes:
         flow.flags,
         flow.importance,
         flow.cookie,
-        _count(flow.packet_count),
-        _count(flow.byte_count),
+        count_of(flow.packet_count),
+        count_of(flow.byte_count),
     )
     return numbers + match + instructions
 
@@ -115,20 +117,15 @@ def _encode10(flow: FlowStats) -> bytes:
         flow.idle_timeout,
         flow.hard_timeout,
         flow.cookie,
-        _count(flow.packet_count),
-        _count(flow.byte_count),
+        count_of(flow.packet_count),
+        count_of(flow.byte_count),
     )
     return head + encode_match10(flow.match) + numbers + actions
 
 
 def _encode15(flow: FlowStats) -> bytes:
-    counters = Counters(
-        duration=(flow.duration_sec, flow.duration_nsec),
-        idle=None if flow.idle_age is None else (flow.idle_age, 0),
-        packet_count=flow.packet_count,
-        byte_count=flow.byte_count,
-    )
-    rest = encode_match(flow.match, Version.OF15) + encode_counters(counters)
+    counters = encode_counters(counters_of(flow, flow.idle_age))
+    rest = encode_match(flow.match, Version.OF15) + counters
     rest += encode_instructions(flow.instructions, Version.OF15)
     numbers = pack(
         FLOW15,
@@ -163,13 +160,14 @@ def encode_flow_nicira(flow: FlowStats) -> bytes:
         _age(flow.idle_age),
         _age(flow.hard_age),
         flow.cookie,
-        _count(flow.packet_count),
-        _count(flow.byte_count),
+        count_of(flow.packet_count),
+        count_of(flow.byte_count),
     )
     return numbers + rest
 
 
-def _count(number: int | None) -> int:
+def count_of(number: int | None) -> int:
+    """A counter as versions before 1.5 have it; all ones say that it is not kept."""
     return _UNKNOWN if number is None else number
 
 
@@ -236,7 +234,7 @@ def _decode15(reader: Reader, version: int) -> FlowStats:
     _, table, priority, idle, hard, flags, importance, cookie = reader.read(FLOW15)
     match = decode_match(reader, strict=False)
     counters = decode_counters(reader)
-    sec, nsec = counters.duration or (0, 0)
+    sec, nsec = counters.duration or NO_DURATION
     return FlowStats(
         match,
         decode_instructions(reader.rest(), version),
@@ -252,6 +250,7 @@ def _decode15(reader: Reader, version: int) -> FlowStats:
         importance=importance,
         packet_count=counters.packet_count,
         byte_count=counters.byte_count,
+        flow_count=counters.flow_count,
     )
 
 

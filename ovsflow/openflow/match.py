@@ -7,7 +7,7 @@ are `match_codec.py`'s.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 
@@ -45,9 +45,15 @@ class Match:
 
     Attributes:
         fields: The fields, each at most once, prerequisites before what needs them.
+        unknown: TLVs of a report (a packet's metadata) that are not known here, each with the
+            number of known ones before it.
+        idle_wildcards: Wildcard bits of OpenFlow 1.0 that a peer set and that say nothing beside
+            the others; two matches that differ in them are equal.
     """
 
     fields: tuple[MatchField, ...] = ()
+    unknown: tuple[tuple[int, bytes], ...] = ()
+    idle_wildcards: int = field(default=0, compare=False, repr=False)
 
     @classmethod
     def of(cls, **fields: Spec) -> Self:
@@ -87,11 +93,12 @@ class Match:
 
     def having(self, *fields: MatchField) -> Self:
         """This match with `fields` at its end, in place of what had their names."""
-        return type(self)(self.without(*(field.name for field in fields)).fields + fields)
+        left = self.without(*(field.name for field in fields))
+        return replace(left, fields=left.fields + fields)
 
     def without(self, *names: str) -> Self:
         """This match without some fields."""
-        return type(self)(tuple(field for field in self.fields if field.name not in names))
+        return replace(self, fields=tuple(item for item in self.fields if item.name not in names))
 
 
 MATCH_ALL = Match()

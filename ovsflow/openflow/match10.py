@@ -76,7 +76,13 @@ def decode_match10(data: bytes) -> Match:
             for name, (wildcard, value) in zip(names, values, strict=False):
                 if not wildcards & wildcard:
                     found.append(MatchField(name, value & 0xFF if "icmp" in name else value))
-    return Match(tuple(found))
+    return Match(tuple(found), idle_wildcards=wildcards & _idle(wildcards))
+
+
+def _idle(wildcards: int) -> int:
+    """The bits that say nothing: of a counter of ignored bits that says 32, which are all."""
+    shifts = (NW_SRC_SHIFT, NW_DST_SHIFT)
+    return sum(0x1F << shift for shift in shifts if wildcards >> shift & 0x20)
 
 
 def _vlan(wildcards: int, dl_vlan: int, pcp: int) -> list[MatchField]:
@@ -173,7 +179,7 @@ def encode_match10(match: Match) -> bytes:
             wildcards &= ~_put_vlan(item, values)
         else:
             raise _too_much(item)
-    return _pack(wildcards, values)
+    return _pack(wildcards | match.idle_wildcards & _idle(wildcards), values)
 
 
 def _too_much(item: MatchField) -> EncodeError:

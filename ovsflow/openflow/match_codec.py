@@ -164,7 +164,7 @@ def decode_tlvs(data: bytes, *, strict: bool, skip_unknown: bool = False) -> Mat
     Args:
         data: The TLVs, without padding.
         strict: Whether the rules for a flow's match hold; where they do not, a match is a report.
-        skip_unknown: Leaves unknown fields out instead of raising.
+        skip_unknown: Keeps unknown fields aside instead of raising.
 
     Raises:
         DecodeError: OFPET_BAD_MATCH with the code that says why.
@@ -187,9 +187,11 @@ def decode_nxm(data: bytes, *, strict: bool) -> tuple[Match, int, int]:
 def _read_list(data: bytes, strict: bool, skip_unknown: bool) -> tuple[Match, Tlv | None]:
     reader = Reader(data, "match", BAD_LEN)
     found: list[MatchField] = []
+    unknown: list[tuple[int, bytes]] = []
     seen: set[str] = set()
     cookie = None
     while reader.left:
+        start = len(data) - reader.left
         tlv = read_tlv(reader)
         if tlv.header == COOKIE_HEADER:
             if cookie is not None:
@@ -199,6 +201,7 @@ def _read_list(data: bytes, strict: bool, skip_unknown: bool) -> tuple[Match, Tl
         field = tlv.field
         if field is None:
             if skip_unknown:
+                unknown.append((len(found), data[start : len(data) - reader.left]))
                 continue
             raise fault(BAD_FIELD, f"unknown field {tlv.header:#x}")
         item = _as_match_field(field, tlv)
@@ -212,7 +215,7 @@ def _read_list(data: bytes, strict: bool, skip_unknown: bool) -> tuple[Match, Tl
         seen.add(item.name)
         if item.mask != 0:
             found.append(item)
-    return Match(tuple(found)), cookie
+    return Match(tuple(found), tuple(unknown)), cookie
 
 
 def _as_match_field(field: Field, tlv: Tlv) -> MatchField:
@@ -251,7 +254,10 @@ def encode_tlvs(match: Match, version: int, *, flow: bool = True) -> bytes:
     """
     items = _for_version(match, version)
     data = b""
-    for item in _in_order(items) if flow else items:
+    unknown = match.unknown
+    for number, item in enumerate(_in_order(items) if flow else items):
+        while unknown and unknown[0][0] <= number:
+            data, unknown = data + unknown[0][1], unknown[1:]
         field = by_name(item.name)
         if field is None:
             raise EncodeError(f"there is no field {item.name}")
@@ -262,7 +268,7 @@ def encode_tlvs(match: Match, version: int, *, flow: bool = True) -> bytes:
         if mask is None and field.name in _PARTLY_USED:
             mask = field.full_mask
         data += tlv_bytes(field, header, item.value, mask, item.size)
-    return data
+    return data + b"".join(tlv for _, tlv in unknown)
 
 
 def encode_nxm(match: Match, version: int, cookie: int = 0, cookie_mask: int = 0) -> bytes:

@@ -1,9 +1,10 @@
 """Flow monitors: a controller hears of every change of some flows.
 
 OpenFlow 1.4 has them; OpenFlow 1.3 has them as ONF's extension, 1.0 as Nicira's, which differ in
-little.
+little.  ONF's has two dialects: its text (EXT-187) puts the bare TLVs of a match, Open vSwitch and
+its clients an ofp_match.  Either is read, and written as its `bare` says.
 
-Source: OpenFlow 1.4.1 §7.3.5.19; Open vSwitch, nicira-ext and openflow-1.3.
+Source: OpenFlow 1.4.1 §7.3.5.19; ONF EXT-187; Open vSwitch, nicira-ext and openflow-1.3.
 """
 
 import struct
@@ -87,6 +88,7 @@ class FlowMonitor:
         out_port: Only flows that output here.
         out_group: Only flows that use this group (OpenFlow 1.4 and later).
         command: A `MonitorCommand` (OpenFlow 1.4 and later).
+        bare: The match is bare TLVs on OpenFlow 1.3, and so are those of the updates.
     """
 
     monitor_id: int
@@ -102,6 +104,7 @@ class FlowMonitor:
     out_port: int = PortNumber.ANY
     out_group: int = GroupNumber.ANY
     command: int = MonitorCommand.ADD
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ class FlowUpdate:
         idle_timeout: Seconds.
         hard_timeout: Seconds.
         cookie: Its cookie.
+        bare: The match is bare TLVs on OpenFlow 1.3.
     """
 
     event: int
@@ -160,6 +164,7 @@ class FlowUpdate:
     idle_timeout: int = 0
     hard_timeout: int = 0
     cookie: int = 0
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,16 +226,33 @@ def _encode_old(monitor: FlowMonitor, version: int) -> bytes:
     if monitor.out_group != GroupNumber.ANY or monitor.command != MonitorCommand.ADD:
         raise missing(version, "flow monitor with a group or a command")
     number, flags, table = monitor.monitor_id, monitor.flags, monitor.table_id
-    tlvs = encode_tlvs(monitor.match, version)
+    length, match = _encode_old_match(monitor, version)
     if version == Version.OF10:
         port = port_to_16(monitor.out_port, "out_port")
-        head = pack(_REQUEST_NICIRA, "flow monitor", number, flags, port, len(tlvs), table)
-        return head + tlvs + padding(len(tlvs))
-    # ONF's length counts the header of the match that follows.
-    match = encode_match(monitor.match, version)
-    length = len(tlvs) + 4
+        return pack(_REQUEST_NICIRA, "flow monitor", number, flags, port, length, table) + match
     head = pack(_REQUEST_ONF, "flow monitor", number, flags, length, monitor.out_port, table)
     return head + match
+
+
+def _encode_old_match(item: FlowMonitor | FlowUpdate, version: int) -> tuple[int, bytes]:
+    """A match as versions before 1.4 put it, and what is said of its length."""
+    tlvs = encode_tlvs(item.match, version)
+    if version == Version.OF10 or item.bare:
+        return len(tlvs), tlvs + padding(len(tlvs))
+    # The length counts the header of the match that follows.
+    return len(tlvs) + 4, encode_match(item.match, version)
+
+
+def _decode_old_match(
+    reader: Reader, length: int, version: int, *, strict: bool
+) -> tuple[Match, bool]:
+    """Reads what `_encode_old_match` writes; also whether that is ONF's bare dialect."""
+    # The head of an ofp_match of this length, read as a TLV, would not be as long.
+    bare = reader.peek(4) != struct.pack("!HH", 1, length)
+    if version == Version.OF10 or bare:
+        match = decode_tlvs(nxm_tlvs(reader, length), strict=strict)
+        return match, version != Version.OF10
+    return decode_match(reader, strict=strict), False
 
 
 def _decode_old(data: bytes, version: int) -> Iterator[FlowMonitor]:
@@ -239,11 +261,10 @@ def _decode_old(data: bytes, version: int) -> Iterator[FlowMonitor]:
         if version == Version.OF10:
             number, flags, port, length, table = reader.read(_REQUEST_NICIRA)
             port = port_from_16(port)
-            match = decode_tlvs(nxm_tlvs(reader, length), strict=True)
         else:
             number, flags, length, port, table = reader.read(_REQUEST_ONF)
-            match = decode_match(reader, strict=True)
-        yield FlowMonitor(number, flags, match, table, port)
+        match, bare = _decode_old_match(reader, length, version, strict=True)
+        yield FlowMonitor(number, flags, match, table, port, bare=bare)
 
 
 def _encode_update14(update: FlowUpdate, version: int) -> bytes:
@@ -281,14 +302,11 @@ def _encode_update_old(update: FlowUpdate, version: int) -> bytes:
     event = _EVENTS_BEFORE_14[MonitorEvent(update.event)]
     if update.event == MonitorEvent.ABBREV:
         return pack(struct.Struct("!HHI"), "flow update", 8, event, update.xid)
-    tlvs = encode_tlvs(update.match, version)
-    length = len(tlvs)
+    length, match = _encode_old_match(update, version)
     if version == Version.OF10:
-        rest = tlvs + padding(length) + encode_action_list(update.instructions)
-    else:  # Here the match has its own header, which its length counts.
-        length += 4
-        rest = encode_match(update.match, version)
-        rest += encode_instructions(update.instructions, version)
+        rest = match + encode_action_list(update.instructions)
+    else:
+        rest = match + encode_instructions(update.instructions, version)
     numbers = pack(
         _UPDATE_NICIRA,
         "flow update",
@@ -313,10 +331,9 @@ def _decode_update_old(record: bytes, version: int) -> FlowUpdate:
     if event == MonitorEvent.ABBREV:
         return FlowUpdate(event, int.from_bytes(reader.take(4), "big"))
     reason, priority, idle, hard, length, table, cookie = reader.read(_UPDATE_NICIRA)
-    if version == Version.OF10:
-        match = decode_tlvs(nxm_tlvs(reader, length), strict=False)
-        instructions = decode_action_list(reader.rest())
-    else:
-        match = decode_match(reader, strict=False)
-        instructions = decode_instructions(reader.rest(), version)
-    return FlowUpdate(event, 0, match, instructions, table, reason, priority, idle, hard, cookie)
+    match, bare = _decode_old_match(reader, length, version, strict=False)
+    rest = reader.rest()
+    old = version == Version.OF10
+    instructions = decode_action_list(rest) if old else decode_instructions(rest, version)
+    numbers = (table, reason, priority, idle, hard, cookie)
+    return FlowUpdate(event, 0, match, instructions, *numbers, bare=bare)

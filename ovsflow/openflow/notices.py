@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from ovsflow.openflow.constants import HEADER_BYTES, NICIRA, ONF, MessageType, Version
+from ovsflow.openflow.flow_stats_entry import count_of
 from ovsflow.openflow.match import Match
 from ovsflow.openflow.match10 import MATCH as MATCH10
 from ovsflow.openflow.match10 import decode_match10, encode_match10
@@ -15,7 +16,7 @@ from ovsflow.openflow.match_codec import (
     encode_nxm,
     nxm_tlvs,
 )
-from ovsflow.openflow.oxs import Counters, decode_counters, encode_counters
+from ovsflow.openflow.oxs import NO_DURATION, counters_of, decode_counters, encode_counters
 from ovsflow.openflow.port import PortDesc, decode_port
 from ovsflow.openflow.wire import (
     BAD_PROPERTY_LEN,
@@ -58,12 +59,13 @@ class FlowRemoved(Body):
         reason: A `FlowRemovedReason`.
         table_id: Its table; 0 in OpenFlow 1.0's own message.
         duration_sec: Seconds it lived.
-        duration_nsec: Nanoseconds beyond `duration_sec`.
+        duration_nsec: Nanoseconds beyond; with the seconds `NO_DURATION` if it is not told.
         idle_timeout: The flow's timeout, seconds.
         hard_timeout: The flow's timeout, seconds; 0 where a version does not tell.
-        packet_count: Packets it saw; all ones if unknown.
-        byte_count: Their bytes; all ones if unknown.
+        packet_count: Packets it saw; `None` if it is not told.
+        byte_count: Their bytes; `None` if it is not told.
         nicira: Carried as NXT_FLOW_REMOVED.
+        flow_count: Flows that it stands for (OpenFlow 1.5); `None` if it is not told.
     """
 
     KIND: ClassVar[MessageType] = MessageType.FLOW_REMOVED
@@ -76,9 +78,10 @@ class FlowRemoved(Body):
     duration_nsec: int = 0
     idle_timeout: int = 0
     hard_timeout: int = 0
-    packet_count: int = 0
-    byte_count: int = 0
+    packet_count: int | None = 0
+    byte_count: int | None = 0
     nicira: bool = False
+    flow_count: int | None = None
 
     def wire_form(self, version: int) -> tuple[int, bytes]:
         """The standard's message, or NXT_FLOW_REMOVED."""
@@ -96,8 +99,7 @@ class FlowRemoved(Body):
             self.duration_nsec,
             self.idle_timeout,
             len(tlvs),
-            self.packet_count,
-            self.byte_count,
+            *self._counts(),
         )
         head = _EXPERIMENTER_HEAD.pack(NICIRA, _NICIRA_FLOW_REMOVED)
         return int(MessageType.EXPERIMENTER), head + data + tlvs + padding(len(tlvs))
@@ -107,7 +109,7 @@ class FlowRemoved(Body):
         if version >= Version.OF15:
             return self._encode15()
         life = (self.duration_sec, self.duration_nsec, self.idle_timeout)
-        counts = (self.packet_count, self.byte_count)
+        counts = self._counts()
         first = (self.cookie, self.priority, self.reason)
         if version == Version.OF10:
             match = encode_match10(self.match)
@@ -126,12 +128,10 @@ class FlowRemoved(Body):
             self.hard_timeout,
             self.cookie,
         )
-        counters = Counters(
-            duration=(self.duration_sec, self.duration_nsec),
-            packet_count=self.packet_count,
-            byte_count=self.byte_count,
-        )
-        return data + encode_match(self.match, Version.OF15) + encode_counters(counters)
+        return data + encode_match(self.match, Version.OF15) + encode_counters(counters_of(self))
+
+    def _counts(self) -> tuple[int, int]:
+        return count_of(self.packet_count), count_of(self.byte_count)
 
     @classmethod
     def decode_body(cls, data: bytes, version: int) -> Self:
@@ -157,7 +157,7 @@ class FlowRemoved(Body):
         match = decode_match(reader, strict=False)
         counters = decode_counters(reader)
         reader.end()
-        sec, nsec = counters.duration or (0, 0)
+        sec, nsec = counters.duration or NO_DURATION
         return cls(
             match,
             cookie,
@@ -168,8 +168,9 @@ class FlowRemoved(Body):
             nsec,
             idle,
             hard,
-            counters.packet_count or 0,
-            counters.byte_count or 0,
+            counters.packet_count,
+            counters.byte_count,
+            flow_count=counters.flow_count,
         )
 
     @classmethod

@@ -5,6 +5,7 @@ Source: OpenFlow 1.5.1 §7.2.4.
 
 import struct
 from dataclasses import dataclass
+from typing import Protocol
 
 from ovsflow.openflow.wire import BAD_REQUEST_LEN, Reader, fault, pack, padding, unsigned
 
@@ -13,6 +14,33 @@ _TLV = struct.Struct("!HBB")
 _BASIC = 0x8002
 _DURATION, _IDLE, _FLOWS, _PACKETS, _BYTES = 0, 1, 3, 4, 5
 _SIZES = {_DURATION: 8, _IDLE: 8, _FLOWS: 4, _PACKETS: 8, _BYTES: 8}
+
+NO_DURATION = (0xFFFFFFFF, 0xFFFFFFFF)
+"""Seconds and nanoseconds where a duration is not told."""
+
+
+class Counted(Protocol):
+    """What the messages about one flow have in common."""
+
+    @property
+    def duration_sec(self) -> int:
+        """Seconds of life; with the nanoseconds `NO_DURATION` if it is not told."""
+
+    @property
+    def duration_nsec(self) -> int:
+        """Nanoseconds beyond."""
+
+    @property
+    def flow_count(self) -> int | None:
+        """Flows summed up."""
+
+    @property
+    def packet_count(self) -> int | None:
+        """Packets."""
+
+    @property
+    def byte_count(self) -> int | None:
+        """Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +60,18 @@ class Counters:
     flow_count: int | None = None
     packet_count: int | None = None
     byte_count: int | None = None
+
+
+def counters_of(flow: Counted, idle_age: int | None = None) -> Counters:
+    """What is told of one flow."""
+    duration = (flow.duration_sec, flow.duration_nsec)
+    return Counters(
+        duration=None if duration == NO_DURATION else duration,
+        idle=None if idle_age is None else (idle_age, 0),
+        flow_count=flow.flow_count,
+        packet_count=flow.packet_count,
+        byte_count=flow.byte_count,
+    )
 
 
 def encode_counters(counters: Counters) -> bytes:

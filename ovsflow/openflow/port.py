@@ -36,8 +36,6 @@ _SIZE10 = 48
 _SIZE11 = 64
 _HEAD14 = 40
 _ETHERNET = 0
-_STATE10 = 0xFFFFFFF9
-"""Bits of a port's state that OpenFlow 1.0 can have: all but BLOCKED and LIVE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +103,8 @@ class PortDesc:
     def _encode10(self) -> bytes:
         number = pack(_NUMBER10, "port", port_to_16(self.number))
         middle = self._middle()
-        numbers = (self.config, self.state & _STATE10)
         features = (self.current, self.advertised, self.supported, self.peer)
-        data = number + middle[:6] + middle[8:] + pack(_TWO, "port", *numbers)
+        data = number + middle[:6] + middle[8:] + pack(_TWO, "port", self.config, self.state)
         return data + pack(_FOUR, "features", *(features_to_10(bits) for bits in features))
 
 

@@ -163,6 +163,10 @@ class Reader:
         self.position = end
         return piece
 
+    def peek(self, size: int) -> bytes:
+        """The next `size` bytes, or as many as there are, without taking them."""
+        return self.data[self.position : self.position + size]
+
     def read(self, layout: struct.Struct) -> tuple[int, ...]:
         """The next numbers."""
         return layout.unpack(self.take(layout.size))

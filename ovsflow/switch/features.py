@@ -22,6 +22,9 @@ TABLES: Final = 254
 #: OFPPC_* that only OpenFlow 1.0 has.
 _ONLY_OF10: Final = PortConfig.NO_STP | PortConfig.NO_RECV_STP | PortConfig.NO_FLOOD
 
+#: OFPPS_* that OpenFlow 1.0 does not have.
+_NOT_OF10: Final = PortState.BLOCKED | PortState.LIVE
+
 #: OFPAT_* of OpenFlow 1.0 that FEATURES_REPLY lists: output to enqueue, all twelve.
 ACTIONS_OF10: Final = 0xFFF
 
@@ -61,9 +64,9 @@ def capabilities(wire_version: int) -> int:
 
 
 def told_to(port: PortDesc, wire_version: int) -> PortDesc:
-    """A port without what a version has no bits for."""
+    """A port as a version tells it: without what it has no bits for."""
     if wire_version == Version.OF10:
-        return port
+        return replace(port, state=port.state & ~_NOT_OF10)
     return replace(port, config=port.config & ~_ONLY_OF10)
 
 

@@ -71,7 +71,14 @@ from ovsflow.switch.bundles import (
     bundle_error,
 )
 from ovsflow.switch.door import Port
-from ovsflow.switch.features import ACTIONS_OF10, TABLES, capabilities, port_desc, type_numbers
+from ovsflow.switch.features import (
+    ACTIONS_OF10,
+    TABLES,
+    capabilities,
+    port_desc,
+    told_to,
+    type_numbers,
+)
 
 if TYPE_CHECKING:
     from ovsflow.switch.session import Session
@@ -189,14 +196,14 @@ def _ignore(session: "Session", body: Body, xid: int, data: bytes) -> None:
 def _features(session: "Session", body: Body, xid: int, data: bytes) -> None:
     version = session.version
     old = version == Version.OF10
-    ports = tuple(port_desc(port) for port in session.bridge.datapath.ports()) if old else ()
+    ports = session.bridge.datapath.ports() if old else ()
     reply = FeaturesReply(
         datapath_id=session.bridge.datapath_id,
         n_buffers=0,
         n_tables=TABLES,
         capabilities=capabilities(version),
         actions=ACTIONS_OF10 if old else 0,
-        ports=ports,
+        ports=tuple(told_to(port_desc(port), version) for port in ports),
     )
     session.send(reply, xid)
 

@@ -23,7 +23,7 @@ from ovsflow.openflow.constants import (
     PortNumber,
 )
 from ovsflow.openflow.flow_stats import FlowStats
-from ovsflow.openflow.instructions import Instructions
+from ovsflow.openflow.instructions import NO_INSTRUCTIONS
 from ovsflow.openflow.match import Match
 from ovsflow.openflow.monitor import FlowMonitor, FlowUpdate
 
@@ -106,7 +106,13 @@ class Monitors:
         self._monitors.clear()
 
     def update(
-        self, event: MonitorEvent, flow: FlowStats, *, reason: int, cause: int | None
+        self,
+        event: MonitorEvent,
+        flow: FlowStats,
+        *,
+        reason: int,
+        cause: int | None,
+        in_full: bool = False,
     ) -> FlowUpdate | None:
         """What to tell of one change.
 
@@ -115,41 +121,48 @@ class Monitors:
             flow: The flow, as it is after the change, or was before it went.
             reason: A `FlowRemovedReason`, for REMOVED.
             cause: Transaction id of the session's own request that caused it, else `None`.
+            in_full: Whether the session's own changes are not to be told in short.
 
         Returns:
             `None` if no monitor wants it.
         """
         flags = 0
+        bare = False
         for monitor in self._monitors.values():
             if monitor.flags & _WANTED[event] and watches(monitor, flow):
                 only_own = monitor.flags & MonitorFlag.ONLY_OWN
                 if only_own and cause is None and not self._as_ovs:
                     continue
                 flags |= monitor.flags
+                bare |= monitor.bare
                 if only_own and self._as_ovs:
                     flags |= MonitorFlag.NO_ABBREV
         if not flags:
             return None
-        if cause is not None and not flags & MonitorFlag.NO_ABBREV:
+        if cause is not None and not in_full and not flags & MonitorFlag.NO_ABBREV:
             return FlowUpdate(MonitorEvent.ABBREV, xid=cause)
+        wanted = bool(flags & MonitorFlag.INSTRUCTIONS)
         if event == MonitorEvent.REMOVED and not self._as_ovs:
             # An ofp_flow_update_full of OFPFME_REMOVED has no instructions, asked for or not.
-            flags &= ~MonitorFlag.INSTRUCTIONS
-        return flow_update(event, flow, reason=reason, flags=flags)
+            wanted = False
+        return flow_update(event, flow, reason=reason, instructions=wanted, bare=bare)
 
 
-def flow_update(event: MonitorEvent, flow: FlowStats, *, reason: int, flags: int) -> FlowUpdate:
+def flow_update(
+    event: MonitorEvent, flow: FlowStats, *, reason: int = 0, instructions: bool, bare: bool
+) -> FlowUpdate:
     """One change in full; the instructions only where they are wanted."""
     return FlowUpdate(
         event,
         match=flow.match,
-        instructions=flow.instructions if flags & MonitorFlag.INSTRUCTIONS else Instructions(),
+        instructions=flow.instructions if instructions else NO_INSTRUCTIONS,
         table_id=flow.table_id,
         reason=reason,
         priority=flow.priority,
         idle_timeout=flow.idle_timeout,
         hard_timeout=flow.hard_timeout,
         cookie=flow.cookie,
+        bare=bare,
     )
 
 

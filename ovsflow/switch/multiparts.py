@@ -167,10 +167,13 @@ def _initial(session: "Session", monitors: Sequence[FlowMonitor], xid: int) -> I
     for monitor in monitors:
         if not monitor.flags & MonitorFlag.INITIAL:
             continue
+        wanted = bool(monitor.flags & MonitorFlag.INSTRUCTIONS)
         for flows in _flows_of(session, monitor):
             full = b""
             for flow in flows:
-                update = flow_update(MonitorEvent.INITIAL, flow, reason=0, flags=monitor.flags)
+                update = flow_update(
+                    MonitorEvent.INITIAL, flow, instructions=wanted, bare=monitor.bare
+                )
                 alone = codec.encode(FlowMonitorReply((update,)), session.version, xid)
                 if len(updates) + len(alone) > _LONGEST:
                     full += _reply(empty, updates, more=True)

@@ -25,7 +25,6 @@ from ovsflow.openflow.constants import (
     ErrorType,
     MessageType,
     MonitorEvent,
-    MonitorFlag,
     PortReason,
     Role,
     RoleReason,
@@ -47,7 +46,7 @@ from ovsflow.switch.handlers import BUNDLED, handle
 from ovsflow.switch.intake import BrokenStreamError, Intake, Piece
 from ovsflow.switch.interest import Interest, Subject
 from ovsflow.switch.left_out import MAX_FLOWS, UPDATES_HIGH, LeftOut, paused
-from ovsflow.switch.monitors import Monitors, flow_update
+from ovsflow.switch.monitors import Monitors
 
 #: Messages that change tables or send packets: the datapath takes them as they are.
 TABLE_CHANGES: Final = (
@@ -301,18 +300,17 @@ class Session:
     def tell_change(self, change: MonitorEvent, flow: FlowStats, reason: int, *, own: bool) -> None:
         """Sends a flow monitor's update, if a monitor wants it."""
         cause = (self.cause or 0) if own else None
-        update = self.monitors.update(change, flow, reason=reason, cause=cause)
+        late = self._left_out is not None or (self.congested and self.waiting > UPDATES_HIGH)
+        # By the time that the peer reads it a transaction id would say nothing to it.
+        update = self.monitors.update(change, flow, reason=reason, cause=cause, in_full=late)
         if update is None or not self.open:
             return
-        if self._left_out is None and self.congested and self.waiting > UPDATES_HIGH:
-            self.send(paused(self.version))
-            self._left_out = LeftOut()
-        if self._left_out is None:
+        if not late:
             self.send(FlowMonitorReply((update,)))
             return
-        if update.event == MonitorEvent.ABBREV:
-            # By then its transaction id would say nothing to the peer.
-            update = flow_update(change, flow, reason=reason, flags=MonitorFlag.INSTRUCTIONS)
+        if self._left_out is None:
+            self.send(paused(self.version))
+            self._left_out = LeftOut()
         self._left_out.add(flow, update)
         if len(self._left_out) > MAX_FLOWS:
             self.end("the peer does not read its flow updates")

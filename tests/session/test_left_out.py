@@ -2,8 +2,10 @@
 
 import pytest
 
+from ovsflow.openflow.actions import Output
 from ovsflow.openflow.constants import MonitorEvent, MonitorFlag
 from ovsflow.openflow.flow_stats import FlowStats
+from ovsflow.openflow.instructions import NO_INSTRUCTIONS, Instructions
 from ovsflow.openflow.match import Match
 from ovsflow.openflow.monitor import FlowMonitor, FlowMonitorReply, FlowMonitorRequest
 from ovsflow.openflow.nicira import FlowMonitorPaused, FlowMonitorResumed
@@ -74,6 +76,18 @@ def test_what_is_different_in_the_end_is_told(peer: Peer, events: tuple[MonitorE
         assert found[-2][2] in (last, 0)
     change(peer, MODIFIED, 2)
     assert told(peer.bodies()) == [(MODIFIED, 2, 0)]
+
+
+def test_own_changes_that_are_told_late_are_told_as_others_are(peer: Peer) -> None:
+    flow = FlowStats(Match.of(in_port=1), Instructions(apply=(Output(1),)))
+    for event in (MODIFIED, MODIFIED, REMOVED):
+        peer.session.tell_change(event, flow, 0, own=True)
+    peer.session.congested = False
+    bodies = [body for body in peer.bodies() if isinstance(body, FlowMonitorReply)]
+    updates = [update for body in bodies for update in body.updates]
+    (removed,) = [update for update in updates if update.event == REMOVED]
+    assert removed.instructions == NO_INSTRUCTIONS
+    assert updates[0].event == MonitorEvent.ABBREV
 
 
 def test_how_much_is_kept_is_limited(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,6 +189,19 @@ def test_instructions_of_a_flow_that_went_are_open_vswitchs_way(
             assert (update.event, update.instructions.apply) == (MonitorEvent.REMOVED, told)
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_each_dialect_of_onfs_monitors_is_answered_in_itself(switch: Switch, bare: bool) -> None:
+    switch.add_flow("priority=1,in_port=1,actions=output:2")
+    watcher = Watcher(switch, 4)
+    with watcher.sock:
+        watcher.watch(FlowMonitor(1, FULL, Match.of(in_port=1), bare=bare))
+        switch.add_flow("priority=2,in_port=1,actions=output:2")
+        updates = watcher.updates()
+        assert told(updates) == [(MonitorEvent.ADDED, 1), (MonitorEvent.ADDED, 2)]
+        assert {update.bare for update in updates} == {bare}
+        assert {update.match for update in updates} == {Match.of(in_port=1)}
+
+
 @pytest.mark.parametrize(
     ("inner", "outer", "within"),
     [
