@@ -375,7 +375,10 @@ class Datapath:
         """
 
     def mac_table(self) -> list[tuple[int, int, bytes, int]]:
-        """What NORMAL has learned: `(port, vlan, address, age in seconds)`."""
+        """What NORMAL has learned: `(port, vlan, address, age in seconds)`.
+
+        The longest unseen come first; those last seen at one time by VLAN and address.
+        """
 
     def close(self) -> None:
         """Stops the workers and closes all ports.  Safe to call twice."""

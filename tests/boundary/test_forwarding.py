@@ -248,18 +248,17 @@ def test_normal_learns_by_vlan_and_forgets() -> None:
     assert bench.ports_of(2, back) == [1]
     assert bench.ports_of(1, there) == [2]
     assert bench.ports_of(2, tagged) == [1, 3, 4]
-    # Those last seen at the same time come in any order.
-    assert sorted((port, vlan) for port, vlan, _, _ in bench.datapath.mac_table()) == [
-        (1, 0),
-        (2, 0),
-        (2, 5),
-    ]
+    # Those last seen at the same time come by VLAN and address.
+    a, b = (bytes.fromhex(text.replace(":", "")) for text in (A, B))
+    assert bench.datapath.mac_table() == [(1, 0, a, 0), (2, 0, b, 0), (2, 5, b, 0)]
     # A host that moves is followed at once.
     assert bench.ports_of(3, back) == [1]
     assert bench.ports_of(1, there) == [3]
     # What is used stays; what is not is forgotten after 300 s.
     bench.now += 200 * 1_000_000_000
     assert bench.ports_of(1, there) == [3]
+    # The longest unseen come first.
+    assert bench.datapath.mac_table() == [(3, 0, b, 200), (2, 5, b, 200), (1, 0, a, 0)]
     bench.now += 150 * 1_000_000_000
     bench.datapath.tick(bench.now)
     assert bench.ports_of(4, back) == [1]

@@ -156,12 +156,14 @@ impl Datapath {
         next
     }
 
-    /// What NORMAL has learned.
+    /// What NORMAL has learned, the longest unseen first; of one time by VLAN and address.
     pub fn mac_table(&self) -> Vec<MacRow> {
         self.collect();
         let now = self.shared.now();
         let state = self.shared.read();
-        let rows = state.pipeline.fdb().iter().map(|entry| {
+        let mut entries: Vec<_> = state.pipeline.fdb().iter().copied().collect();
+        entries.sort_unstable_by_key(|entry| (entry.seen, entry.vlan, entry.mac));
+        let rows = entries.iter().map(|entry| {
             let [_, _, address @ ..] = entry.mac.to_be_bytes();
             MacRow {
                 port: entry.port,
