@@ -87,6 +87,13 @@ impl Layout {
         hash
     }
 
+    /// Its words and their masks, if it has `N`, and all that a plain packet that came by no tunnel has
+    /// of them is what [`extract_plain`](crate::flow::extract::extract_plain) reads.
+    pub fn front<const N: usize>(&self) -> Option<&[(u8, u64); N]> {
+        let is_plain = self.depth >= Depth::L3 && self.mask.value(slot::IN_PHY_PORT) == 0;
+        self.words.as_slice().try_into().ok().filter(|_| is_plain)
+    }
+
     /// Writes compact words back to their places in a key.
     pub fn expand(&self, words: &[u64], key: &mut FlowKey) {
         for (&(word, _), &value) in self.words.iter().zip(words) {
@@ -95,7 +102,8 @@ impl Layout {
     }
 
     /// The hash of a key that is compact already.
-    pub(super) fn hash(&self, words: &[u64]) -> u64 {
+    #[inline]
+    pub fn hash(&self, words: &[u64]) -> u64 {
         words.iter().fold(self.seed, |hash, word| fold(hash ^ word))
     }
 

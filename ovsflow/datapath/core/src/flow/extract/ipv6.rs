@@ -59,7 +59,7 @@ pub(super) fn ipv6(rest: &[u8], depth: Depth, fragments: Fragments, gso: bool, w
     if depth >= Depth::L4 && has_ports(chain.fragment, fragments) {
         match chain.proto {
             58 => icmpv6(chain.payload, depth, words),
-            proto => ports(proto, chain.payload, words),
+            proto => words[TRANSPORT_WORD] |= ports(proto, chain.payload),
         }
     }
 }
@@ -140,7 +140,7 @@ fn note(proto: u8, before: u8, seen: &mut u16) -> u8 {
 
 /// ICMPv6 type and code, and neighbour discovery at the greatest depth.
 fn icmpv6(payload: &[u8], depth: Depth, words: &mut Words) {
-    icmp::<4>(payload, words);
+    words[TRANSPORT_WORD] |= icmp::<4>(payload);
     if depth < Depth::All || !matches!(payload, [135 | 136, 0, ..]) {
         return;
     }

@@ -57,6 +57,10 @@ const THA_WORD: usize = 22;
 const ND_RESERVED_WORD: usize = 23;
 const PHY_PORT_WORD: usize = 25;
 
+/// The first words of a key: all that [`extract`] says of a packet without tags, labels and tunnel, but
+/// for its `phy_port`, if it is IPv4.
+pub const FRONT_WORDS: usize = TRANSPORT_WORD + 1;
+
 /// Shortest frame that is a packet: an Ethernet header.
 pub const MIN_FRAME: usize = 14;
 
@@ -118,11 +122,9 @@ pub fn extract(packet: &Packet, depth: Depth, fragments: Fragments, key: &mut Fl
         return frame.len() >= MIN_FRAME;
     }
     if depth >= Depth::L3
-        && let Some((proto, payload)) = plain_ipv4(frame, words)
+        && let Some(front) = extract_plain(packet, depth)
     {
-        if depth >= Depth::L4 {
-            transport(proto, payload, words);
-        }
+        words[..FRONT_WORDS].copy_from_slice(&front);
         return true;
     }
     ethernet(frame, depth, fragments, packet.offload.gso.is_some(), words)
@@ -186,10 +188,11 @@ fn ethernet(
     true
 }
 
-/// The usual case in a few loads: IPv4 without tags and options, and no fragment.  Returns its
-/// protocol and payload; `None`, and nothing written, for anything else.
-#[inline]
-fn plain_ipv4<'a>(frame: &'a [u8], words: &mut Words) -> Option<(u8, &'a [u8])> {
+/// The usual case in a few loads, `depth` being [`Depth::L3`] at least: what [`extract`] says of the
+/// first words of an IPv4 packet without tags and options, and no fragment.  `None` for anything else.
+#[inline(always)]
+pub fn extract_plain(packet: &Packet, depth: Depth) -> Option<[u64; FRONT_WORDS]> {
+    let frame = packet.bytes();
     let head = frame.first_chunk::<34>()?;
     let total_len = usize::from(load16(head, 16));
     let is_plain = load32(head, 12) >> 8 == 0x0008_0045 && load16(head, 20) & 0x3fff == 0;
@@ -198,13 +201,21 @@ fn plain_ipv4<'a>(frame: &'a [u8], words: &mut Words) -> Option<(u8, &'a [u8])> 
     }
     let payload = frame.get(34..14 + total_len)?;
     let proto = head[23];
-    words[IN_PORT_WORD] |=
-        0x0800 << slot::ETH_TYPE.shift | u64::from(proto) << slot::IP_PROTO.shift;
-    words[ETH_DST_WORD] = load64(head, 0) & !0xffff;
-    words[ETH_SRC_WORD] = load64(head, 6) & !0xffff;
-    words[IPV4_WORD] = load64(head, 26);
-    words[TRANSPORT_WORD] = u64::from(head[15]) << slot::IP_TOS.shift | u64::from(head[22]);
-    Some((proto, payload))
+    let in_front = u64::from(packet.in_port.0) << slot::IN_PORT.shift
+        | 0x0800 << slot::ETH_TYPE.shift
+        | u64::from(proto) << slot::IP_PROTO.shift;
+    let behind = u64::from(head[15]) << slot::IP_TOS.shift | u64::from(head[22]);
+    let ports = match depth >= Depth::L4 {
+        true => transport(proto, payload),
+        false => 0,
+    };
+    Some([
+        in_front,
+        load64(head, 0) & !0xffff,
+        load64(head, 6) & !0xffff,
+        load64(head, 26),
+        behind | ports,
+    ])
 }
 
 /// One or two tags; returns the EtherType behind them.
@@ -297,16 +308,16 @@ fn ipv4(rest: &[u8], depth: Depth, fragments: Fragments, gso: bool, words: &mut 
     words[IPV4_WORD] = load64(head, 12);
     words[TRANSPORT_WORD] = u64::from(head[1]) << slot::IP_TOS.shift | u64::from(head[8]);
     if depth >= Depth::L4 && has_ports(kind, fragments) {
-        transport(proto, payload, words);
+        words[TRANSPORT_WORD] |= transport(proto, payload);
     }
 }
 
-/// What follows IPv4.
+/// The transport word of what follows IPv4.
 #[inline]
-fn transport(proto: u8, payload: &[u8], words: &mut Words) {
+fn transport(proto: u8, payload: &[u8]) -> u64 {
     match proto {
-        1 => icmp::<8>(payload, words),
-        _ => ports(proto, payload, words),
+        1 => icmp::<8>(payload),
+        _ => ports(proto, payload),
     }
 }
 
@@ -318,37 +329,37 @@ fn has_ports(kind: u64, fragments: Fragments) -> bool {
 
 /// TCP, UDP, SCTP: each only if its whole header, with TCP's options, is there.
 #[inline]
-fn ports(proto: u8, payload: &[u8], words: &mut Words) {
-    match proto {
-        6 => {
-            if let Some(head) = payload.first_chunk::<20>()
-                && (20..=payload.len()).contains(&(usize::from(head[12] >> 4) * 4))
-            {
-                let flags = u64::from(load16(head, 12) & 0x0fff);
-                let shift = slot::TCP_FLAGS.shift;
-                words[TRANSPORT_WORD] |= u64::from(load32(head, 0)) << 32 | flags << shift;
+fn ports(proto: u8, payload: &[u8]) -> u64 {
+    let (ports, flags) = match proto {
+        6 => match payload.first_chunk::<20>() {
+            Some(head) if (20..=payload.len()).contains(&(usize::from(head[12] >> 4) * 4)) => {
+                (load32(head, 0), load16(head, 12) & 0x0fff)
             }
-        }
-        17 => {
-            if let Some(head) = payload.first_chunk::<8>() {
-                words[TRANSPORT_WORD] |= u64::from(load32(head, 0)) << 32;
-            }
-        }
-        132 => {
-            if let Some(head) = payload.first_chunk::<12>() {
-                words[TRANSPORT_WORD] |= u64::from(load32(head, 0)) << 32;
-            }
-        }
-        _ => {}
-    }
+            _ => (0, 0),
+        },
+        17 => (
+            payload.first_chunk::<8>().map_or(0, |head| load32(head, 0)),
+            0,
+        ),
+        132 => (
+            payload
+                .first_chunk::<12>()
+                .map_or(0, |head| load32(head, 0)),
+            0,
+        ),
+        _ => (0, 0),
+    };
+    u64::from(ports) << slot::TP_DST.shift | u64::from(flags) << slot::TCP_FLAGS.shift
 }
 
 /// Type and code of an ICMP message that has at least `N` bytes.
 #[inline]
-fn icmp<const N: usize>(payload: &[u8], words: &mut Words) {
-    if let Some([kind, code, ..]) = payload.first_chunk::<N>().map(<[u8; N]>::as_slice) {
-        words[TRANSPORT_WORD] |=
-            u64::from(*kind) << slot::TP_SRC.shift | u64::from(*code) << slot::TP_DST.shift;
+fn icmp<const N: usize>(payload: &[u8]) -> u64 {
+    match payload.first_chunk::<N>().map(<[u8; N]>::as_slice) {
+        Some([kind, code, ..]) => {
+            u64::from(*kind) << slot::TP_SRC.shift | u64::from(*code) << slot::TP_DST.shift
+        }
+        _ => 0,
     }
 }
 
