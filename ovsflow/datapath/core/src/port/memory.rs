@@ -108,7 +108,10 @@ impl Wire {
         Ok(Arc::new(wire))
     }
 
-    fn set_replay(&self, frames: Frames) {
+    fn set_replay(&self, mut frames: Frames) {
+        if self.repeat {
+            frames.lengthen();
+        }
         let arrives = !frames.is_empty();
         *self.replay.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(frames);
         if arrives {

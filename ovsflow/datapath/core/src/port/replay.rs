@@ -4,7 +4,10 @@
 //! them in turn is as kind to the processor as a device's ring.
 
 use super::{BATCH_SIZE, Batch, PortCounters};
-use crate::packet::{BLOCK, Pool, PortNo, SMALL_FRAME};
+use crate::packet::{BLOCK, Packet, Pool, PortNo, SMALL_FRAME};
+
+/// Frames of a set that is long enough to come over and over.
+const LONG: usize = 4 * BATCH_SIZE;
 
 /// Frames, in order.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,20 @@ impl Frames {
         self.longest = self.longest.max(frame.len());
     }
 
+    /// Repeats a set of short frames, which is to come over and over, until a batch seldom meets its end.
+    pub(super) fn lengthen(&mut self) {
+        let once = self.clone();
+        while self.is_short() && !self.is_empty() && self.lengths.len() < LONG {
+            self.blocks.extend_from_slice(&once.blocks);
+            self.lengths.extend_from_slice(&once.lengths);
+        }
+    }
+
+    /// Whether each frame has one block.
+    fn is_short(&self) -> bool {
+        self.longest <= BLOCK && self.blocks.len() == self.lengths.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lengths.is_empty()
     }
@@ -37,6 +54,20 @@ impl<'a> FromIterator<&'a [u8]> for Frames {
         frames.into_iter().for_each(|frame| all.push(frame));
         all
     }
+}
+
+/// The same for frames of one block each.
+fn load_short(
+    packets: &mut [Box<Packet>],
+    lengths: &[usize],
+    blocks: &[[u8; BLOCK]],
+    port: PortNo,
+) -> usize {
+    let frames = blocks.iter().zip(lengths);
+    for (packet, (block, &len)) in packets.iter_mut().zip(frames) {
+        packet.load(std::slice::from_ref(block), len, port);
+    }
+    lengths.iter().take(packets.len()).sum()
 }
 
 /// A place in a set of frames.
@@ -73,27 +104,46 @@ impl Cursor {
         } else {
             batch.extend((0..count).map(|_| pool.take()));
         }
-        let (mut bytes, mut loaded) = (0, &mut batch[first..]);
+        let mut loaded = &mut batch[first..];
+        let mut bytes = 0;
         while !loaded.is_empty() {
             // Up to the end of the set, or of the batch.
             let lengths = &frames.lengths[self.next..];
             let (now, later) = loaded.split_at_mut(lengths.len().min(loaded.len()));
-            let mut blocks = &frames.blocks[self.block..];
-            for (packet, &len) in now.iter_mut().zip(lengths) {
-                let frame;
-                (frame, blocks) = blocks.split_at(len.div_ceil(BLOCK));
-                packet.load(frame, len, port);
-                bytes += len as u64;
-            }
+            let blocks = &frames.blocks[self.block..];
+            bytes += match frames.is_short() {
+                true => {
+                    self.block += now.len();
+                    load_short(now, lengths, blocks, port)
+                }
+                false => self.load(now, lengths, blocks, port),
+            };
             self.next += now.len();
-            self.block = frames.blocks.len() - blocks.len();
             if repeat && self.next == frames.lengths.len() {
                 *self = Self::default();
             }
             loaded = later;
         }
         counters.rx_packets += count as u64;
-        counters.rx_bytes += bytes;
+        counters.rx_bytes += bytes as u64;
+    }
+
+    /// Loads frames into `packets`; returns how many bytes.
+    fn load(
+        &mut self,
+        packets: &mut [Box<Packet>],
+        lengths: &[usize],
+        mut blocks: &[[u8; BLOCK]],
+        port: PortNo,
+    ) -> usize {
+        let all = blocks.len();
+        for (packet, &len) in packets.iter_mut().zip(lengths) {
+            let frame;
+            (frame, blocks) = blocks.split_at(len.div_ceil(BLOCK));
+            packet.load(frame, len, port);
+        }
+        self.block += all - blocks.len();
+        lengths.iter().take(packets.len()).sum()
     }
 
     /// Whether all frames have been taken, never to come again.

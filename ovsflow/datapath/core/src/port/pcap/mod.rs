@@ -52,10 +52,13 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     if read.is_none() && write.is_none() {
         return Err(OpenError::invalid("a pcap port needs option file or write"));
     }
-    let frames = read
+    let mut frames = read
         .map(|path| file::read(Path::new(path)).map_err(|error| about("file", path, &error)))
         .transpose()?
         .unwrap_or_default();
+    if repeat {
+        frames.lengthen();
+    }
     let writer = write
         .map(|path| Writer::create(Path::new(path)).map_err(|error| about("write", path, &error)))
         .transpose()?;
