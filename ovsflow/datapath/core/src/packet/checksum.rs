@@ -100,6 +100,13 @@ pub const fn fold(sum: u64) -> u16 {
     ((sum & 0xffff) + (sum >> 16)) as u16
 }
 
+/// Folds a sum of 16-bit words that has 32 bits.
+#[inline]
+pub const fn fold32(sum: u32) -> u16 {
+    let sum = (sum & 0xffff) + (sum >> 16);
+    ((sum & 0xffff) + (sum >> 16)) as u16
+}
+
 #[inline]
 const fn fold_pair(a: u64, b: u64) -> u16 {
     add(fold(a), fold(b))
@@ -232,6 +239,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn test_narrow_fold_is_the_wide_one(sum in any::<u32>()) {
+            prop_assert_eq!(fold32(sum), fold(u64::from(sum)));
+        }
+
         #[test]
         fn test_sum_agrees_with_the_naive_one(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert_eq!(sum(&bytes), naive(&bytes));

@@ -6,6 +6,10 @@ use crate::packet::layers::{L3, L4, Layers};
 use crate::packet::number::{be32, view};
 use crate::packet::{DEFAULT_TTL, PROTO_SCTP, PROTO_TCP, PROTO_UDP, Packet, vxlan};
 
+/// First source port, and how many bits of a flow's hash are added.  Source: RFC 7348 §5.
+const SOURCE_PORT: u16 = 49_152;
+const SOURCE_PORT_BITS: u16 = 0x3fff;
+
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Ethernet and IPv4 headers, without tags and options, and a transport's two ports.
@@ -46,10 +50,16 @@ impl Inner {
         ttl.unwrap_or(self.ttl.unwrap_or(DEFAULT_TTL).max(1))
     }
 
+    /// The outer UDP header's source port.
+    #[inline]
+    pub(super) const fn source_port(&self) -> u16 {
+        SOURCE_PORT + (self.hash as u16 & SOURCE_PORT_BITS)
+    }
+
     /// The usual case in a few loads: what [`Self::any`] says of an IPv4 packet with no tags,
     /// options or fragments, and with ports.
     #[inline(always)]
-    fn plain_ipv4(frame: &[u8]) -> Option<Self> {
+    pub(super) fn plain_ipv4(frame: &[u8]) -> Option<Self> {
         let head = view::<PLAIN_IPV4>(frame, 0)?;
         let whole = head[20] & 0x3f == 0 && head[21] == 0;
         let with_ports = matches!(head[23], PROTO_TCP | PROTO_UDP | PROTO_SCTP);
@@ -68,7 +78,7 @@ impl Inner {
     }
 
     #[inline(never)]
-    fn any(frame: &[u8]) -> Self {
+    pub(super) fn any(frame: &[u8]) -> Self {
         let layers = Layers::parse_frame(frame);
         let l3 = usize::from(layers.l3);
         let (ttl, addresses) = match layers.l3_kind {

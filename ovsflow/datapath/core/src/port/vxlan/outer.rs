@@ -26,10 +26,6 @@ pub(super) const OVER_IPV6: usize = ETHERNET + IPV6 + UDP + HEADER_LEN;
 /// Addresses of the outer Ethernet header, destination first.
 const ADDRESSES: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
 
-/// First source port, and how many bits of a flow's hash are added.  Source: RFC 7348 §5.
-const SOURCE_PORT: u16 = 49_152;
-const SOURCE_PORT_BITS: u16 = 0x3fff;
-
 /// What outer headers said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outer {
@@ -152,7 +148,7 @@ pub(super) struct Template {
     bytes: [u8; OVER_IPV6],
     pub(super) is_v6: bool,
     /// Sum of what stays the same in an IPv4 header.
-    partial: u64,
+    partial: u32,
     /// DSCP and TTL; `None` for the inner packet's.
     dscp: Option<u8>,
     ttl: Option<u8>,
@@ -177,8 +173,8 @@ impl Template {
                 bytes[23] = PROTO_UDP;
                 bytes[26..30].copy_from_slice(&source.to_be_bytes());
                 bytes[30..34].copy_from_slice(&destination.to_be_bytes());
-                partial = u64::from(fragment)
-                    + u64::from(0x4500 | u16::from(PROTO_UDP))
+                partial = u32::from(fragment)
+                    + u32::from(0x4500 | u16::from(PROTO_UDP))
                     + halves(source)
                     + halves(destination);
                 false
@@ -210,41 +206,70 @@ impl Template {
     }
 
     /// Puts the headers before a packet, with no checksum in the outer UDP header.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&self, packet: &mut Packet) -> Result<(), DropReason> {
-        let inner = Inner::new(packet);
-        let tos = inner.outer_tos(self.dscp);
-        let ttl = inner.outer_ttl(self.ttl);
-        let (network, len) = if self.is_v6 {
-            (IPV6, packet.len() + UDP + HEADER_LEN)
-        } else {
-            (IPV4, packet.len() + UDP + HEADER_LEN)
-        };
+        match self.is_v6 {
+            false => self.push_v4(packet),
+            true => self.push_v6(packet),
+        }
+    }
+
+    #[inline(always)]
+    fn push_v4(&self, packet: &mut Packet) -> Result<(), DropReason> {
+        // Two calls: what is known of the usual packet is known to the first.
+        match Inner::plain_ipv4(packet.bytes()) {
+            Some(inner) => self.put_v4(&inner, packet),
+            None => self.push_v4_any(packet),
+        }
+    }
+
+    #[inline(never)]
+    fn push_v4_any(&self, packet: &mut Packet) -> Result<(), DropReason> {
+        self.put_v4(&Inner::any(packet.bytes()), packet)
+    }
+
+    #[inline(always)]
+    fn put_v4(&self, inner: &Inner, packet: &mut Packet) -> Result<(), DropReason> {
+        let (tos, ttl) = (inner.outer_tos(self.dscp), inner.outer_ttl(self.ttl));
         // IPv4 counts its own header.
-        let most = usize::from(u16::MAX) - if self.is_v6 { 0 } else { IPV4 };
-        if len > most {
+        let total = packet.len() + IPV4 + UDP + HEADER_LEN;
+        if total > usize::from(u16::MAX) {
             return Err(DropReason::TunnelOversize);
         }
-        let port = SOURCE_PORT + (inner.hash as u16 & SOURCE_PORT_BITS);
-        let whole = ETHERNET + network + UDP + HEADER_LEN;
-        let head = packet.push_front(whole).ok_or(DropReason::NoHeadroom)?;
+        let head = packet.push_front(OVER_IPV4).ok_or(DropReason::NoHeadroom)?;
+        if let Some(head) = head.first_chunk_mut::<OVER_IPV4>()
+            && let Some(bytes) = self.bytes.first_chunk::<OVER_IPV4>()
+        {
+            *head = *bytes;
+            let sum = self.partial + u32::from(tos) + total as u32 + (u32::from(ttl) << 8);
+            (head[15], head[22]) = (tos, ttl);
+            put_be16(head, 16, total as u16);
+            put_be16(head, 24, checksum::finish(checksum::fold32(sum)));
+            put_udp(
+                head,
+                ETHERNET + IPV4,
+                inner.source_port(),
+                (total - IPV4) as u16,
+            );
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn push_v6(&self, packet: &mut Packet) -> Result<(), DropReason> {
+        let inner = Inner::new(packet);
+        let (tos, ttl) = (inner.outer_tos(self.dscp), inner.outer_ttl(self.ttl));
+        let len = packet.len() + UDP + HEADER_LEN;
+        if len > usize::from(u16::MAX) {
+            return Err(DropReason::TunnelOversize);
+        }
+        let head = packet.push_front(OVER_IPV6).ok_or(DropReason::NoHeadroom)?;
         if let Some(head) = head.first_chunk_mut::<OVER_IPV6>() {
             *head = self.bytes;
             put_be16(head, 14, 0x6000 | u16::from(tos) << 4);
             put_be16(head, 18, len as u16);
             head[21] = ttl;
-            put_udp(head, ETHERNET + IPV6, port, len as u16);
-        } else if let Some(head) = head.first_chunk_mut::<OVER_IPV4>()
-            && let Some(bytes) = self.bytes.first_chunk::<OVER_IPV4>()
-        {
-            *head = *bytes;
-            let total = (len + IPV4) as u16;
-            let sum =
-                self.partial + u64::from(tos) + u64::from(total) + u64::from(u16::from(ttl) << 8);
-            (head[15], head[22]) = (tos, ttl);
-            put_be16(head, 16, total);
-            put_be16(head, 24, checksum::finish(checksum::fold(sum)));
-            put_udp(head, ETHERNET + IPV4, port, len as u16);
+            put_udp(head, ETHERNET + IPV6, inner.source_port(), len as u16);
         }
         Ok(())
     }
@@ -267,8 +292,8 @@ impl Template {
 }
 
 /// Both 16-bit halves, added.
-const fn halves(word: u32) -> u64 {
-    (word >> 16) as u64 + (word & 0xffff) as u64
+const fn halves(word: u32) -> u32 {
+    (word >> 16) + (word & 0xffff)
 }
 
 /// Source port and length of the UDP header at `at`.
