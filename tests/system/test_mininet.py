@@ -18,11 +18,17 @@ HERE = Path(__file__).parent
 PRIVATE = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
-def private(*args: str, timeout: float = 110) -> str:
-    """Runs a command as a private host; returns what it printed."""
-    script = 'mount -t tmpfs none /run && ip link set lo up && exec "$@"'
+# Mininet's `mn` removes logs from /tmp when it fails: it has a /tmp of its own, too.
+HOST = """
+    mount -t tmpfs none /run && mkdir /run/kept && mount --bind "$0" /run/kept &&
+    mount -t tmpfs none /tmp && ip link set lo up && exec "$@"
+"""
+
+
+def private(kept: Path, *args: str, timeout: float = 110) -> str:
+    """Runs a command as a private host, which sees `kept` as /run/kept; returns what it printed."""
     done = subprocess.run(
-        [*PRIVATE, "sh", "-c", script, "sh", *args],
+        [*PRIVATE, "sh", "-c", HOST, str(kept), *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -34,11 +40,11 @@ def private(*args: str, timeout: float = 110) -> str:
     return done.stdout
 
 
-def test_mininets_own_bodies_pass() -> None:
+def test_mininets_own_bodies_pass(tmp_path: Path) -> None:
     source = subprocess.run(
         [ROOT / "tools" / "mininet-source"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    text = private(sys.executable, str(HERE / "mininet_bodies.py"), source)
+    text = private(tmp_path, sys.executable, str(HERE / "mininet_bodies.py"), source)
     assert "Ran 7 tests" in text
 
 
@@ -51,8 +57,9 @@ def custom(tmp_path: Path) -> Path:
 
 
 def mn(custom: Path, *args: str) -> list[str]:
-    """The `mn` command with ovsflow as its switch."""
-    return [sys.executable, "/usr/bin/mn", "--custom", str(custom), "--switch", "ovsflow", *args]
+    """The `mn` command with ovsflow as its switch, for a private host that sees the file."""
+    file = f"/run/kept/{custom.name}"
+    return [sys.executable, "/usr/bin/mn", "--custom", file, "--switch", "ovsflow", *args]
 
 
 IPERF = """
@@ -71,23 +78,38 @@ net.stop()
 """
 
 
+# A controller that is connected may not have programmed the switches yet.
+PROGRAMMED = """
+import time
+
+def programmed(net):
+    while not all("CONTROLLER" in switch.dpctl("dump-flows") for switch in net.switches):
+        time.sleep(0.1)
+
+tests = {"programmed": programmed}
+"""
+
+
 def test_mn_linear_pingall_and_iperf_with_a_remote_controller(custom: Path) -> None:
     script = (
         f"{sys.executable} -m ovsflow controller learning & "
         "until ss -Hltn | grep -q :6653; do sleep 0.1; done; " + '"$@"; s=$?; kill $!; exit $s'
     )
+    with custom.open("a") as file:
+        file.write(PROGRAMMED)
     common = ("--topo", "linear,3", "--controller", "remote", "--wait")
-    text = private("sh", "-c", script, "sh", *mn(custom, *common, "--test", "pingall"))
-    assert "0% dropped" in text
+    pings = mn(custom, *common, "--test", "programmed+pingall")
+    text = private(custom.parent, "sh", "-c", script, "sh", *pings)
+    assert "0% dropped" in text, text
     # `mn --test iperf` waits for a line that newer iperf versions do not print.
-    text = private("sh", "-c", script, "sh", sys.executable, "-c", IPERF)
+    text = private(custom.parent, "sh", "-c", script, "sh", sys.executable, "-c", IPERF)
     rates = re.findall(r"([\d.]+) Kbits/sec", text)
     assert rates, text
     assert all(float(rate) > 0 for rate in rates), text
 
 
 def test_mn_in_namespaces_of_their_own(custom: Path) -> None:
-    text = private(*mn(custom, "--topo", "single,3", "--controller", "none",
+    text = private(custom.parent, *mn(custom, "--topo", "single,3", "--controller", "none",
         "--switch", "ovsflowbr,inNamespace=True", "--test", "pingall"))  # fmt: skip
     assert "0% dropped" in text
 
@@ -124,19 +146,17 @@ net.stop()
 """
 
 
-def test_two_mininets_joined_by_their_vxlan_ports(lab: Lab, tmp_path: Path) -> None:
+def test_two_mininets_joined_by_their_vxlan_ports(lab: Lab) -> None:
     a, b = lab.node("a"), lab.node("b")
     lab.link(a, "under0", b, "under0", 1600)
     lab.address(a, "under0", "172.31.1.1/24")
     lab.address(b, "under0", "172.31.1.2/24")
-    script = tmp_path / "joined.py"
-    script.write_text(JOINED)
-    mount = 'mount -t tmpfs none /run && exec "$@"'
+    mount = 'mount -t tmpfs none /run && mount -t tmpfs none /tmp && exec "$@"'
     isolate = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c")
     running = []
     for number, node, peer in ((1, a, "172.31.1.2"), (2, b, "172.31.1.1")):
         process = subprocess.Popen(
-            node.command(*(*isolate, mount, "sh", sys.executable, str(script), str(number), peer)),
+            node.command(*(*isolate, mount, "sh", sys.executable, "-c", JOINED, str(number), peer)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -161,7 +181,7 @@ def test_two_mininets_joined_by_their_vxlan_ports(lab: Lab, tmp_path: Path) -> N
             process.communicate(timeout=20)
 
 
-def test_json_of_a_mininet_switch(custom: Path) -> None:
+def test_json_of_a_mininet_switch(tmp_path: Path) -> None:
     """`dpctl` reaches the switch that Mininet started."""
     script = (
         "from mininet.net import Mininet; from mininet.topo import SingleSwitchTopo; "
@@ -169,6 +189,6 @@ def test_json_of_a_mininet_switch(custom: Path) -> None:
         "net = Mininet(SingleSwitchTopo(2), switch=OvsflowBridge, controller=None); net.start(); "
         "print('JSON', net['s1'].dpctl('dump-ports-desc', '--json')); net.stop()"
     )
-    text = private(sys.executable, "-c", script)
+    text = private(tmp_path, sys.executable, "-c", script)
     ports = json.loads(text.split("JSON", 1)[1])
     assert {1, 2} <= {port["number"] for port in ports if isinstance(port["number"], int)}
