@@ -17,7 +17,8 @@ import pytest
 from ovsflow.errors import HostError
 from tools.benchmarks import control, core, dpdk, overlay, rehearsal, traces
 from tools.benchmarks.core_peers import IN_FLIGHT, Shape, Window
-from tools.benchmarks.datagrams import PAYLOAD, Received, Tally, Words, payloads
+from tools.benchmarks.datagrams import PAYLOAD, Conversation, Received, Tally, Words, payloads
+from tools.benchmarks.datagrams import Frames as Numbered
 from tools.benchmarks.losses import Losses
 from tools.benchmarks.rehearsal import Sent, compare
 
@@ -188,6 +189,29 @@ def test_the_receiver_looks_at_every_byte() -> None:
         broken = rows.copy()
         broken.view("u1")[3, at] ^= 0x10
         assert tally(broken, [PAYLOAD] * 5) == Received(4, 0, 1, 1.0), at
+
+
+def test_the_sender_makes_what_a_host_would() -> None:
+    macs = bytes.fromhex("020000000002"), bytes.fromhex("020000000001")
+    source, target = ipaddress.IPv4Address("10.0.0.1"), ipaddress.IPv4Address("10.0.0.2")
+    frames = Numbered(Conversation(macs, source, target, (40000, 5777)))
+    first = 0xFFF0  # Identifications begin again within.
+    frames.number(first)
+    for place, row in enumerate(frames.rows):
+        sent = row.tobytes()[Numbered.SKIP :]
+        offload, ethernet, ip, udp = sent[:10], sent[10:24], sent[24:44], sent[44:52]
+        flags, _, _, _, start, offset = struct.unpack("=BBHHHH", offload)
+        assert (flags, start, offset) == (1, 34, 6), "the device adds up from UDP on"
+        assert ethernet == b"".join(macs) + b"\x08\0"
+        assert traces.checksum(ip) == 0
+        length, number = struct.unpack("!HH", ip[2:6])
+        assert (length, number) == (len(sent) - 24, (first + place) & 0xFFFF)
+        assert (ip[9], ip[12:]) == (17, source.packed + target.packed)
+        pseudo = ip[12:] + struct.pack("!HH", 17, 8 + PAYLOAD)
+        open_sum = 0xFFFF ^ traces.checksum(pseudo)
+        assert struct.unpack("!HHHH", udp) == (40000, 5777, 8 + PAYLOAD, open_sum)
+    rows = np.ascontiguousarray(frames.rows[:, -PAYLOAD // 8 :])
+    assert tally(rows, [PAYLOAD] * len(rows)) == Received(len(rows), 0, 0, 1.0)
 
 
 @pytest.mark.parametrize("found", [0, 9, 11])
