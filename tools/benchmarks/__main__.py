@@ -16,7 +16,17 @@ from rich.table import Table
 
 from ovsflow.errors import HostError, OvsflowError
 from ovsflow.testing.lab import termination_as_exit
-from tools.benchmarks import control, core, disturbance, dpdk, overlay, plot, publish, report
+from tools.benchmarks import (
+    control,
+    core,
+    disturbance,
+    dpdk,
+    overlay,
+    plot,
+    publish,
+    report,
+    scaling,
+)
 from tools.benchmarks.measure import (
     Comparison,
     Key,
@@ -55,7 +65,7 @@ def _family(module: ModuleType) -> Family:
 
 
 #: The longest come last: what learns 100,000 flows of many rules.
-FAMILIES = tuple(_family(module) for module in (overlay, control, disturbance, core))
+FAMILIES = tuple(_family(module) for module in (overlay, control, scaling, disturbance, core))
 HOME = {name: family for family in FAMILIES for name in family.SCENARIOS}
 
 

@@ -24,7 +24,7 @@ from ovsflow.errors import HostError
 from ovsflow.testing.lab import Lab, Node, Process
 from tools.benchmarks.flow_mods import OF13
 from tools.benchmarks.measure import Progress
-from tools.benchmarks.openflow_client import Client
+from tools.benchmarks.openflow_client import Client, Counters
 
 FORWARDING_CORE = 1
 OTHER_CORE = 0
@@ -49,10 +49,10 @@ class Shape(enum.Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """A port, and the management socket of the bridge that it is on."""
+    """Ports, and the management socket of the bridge that they are on."""
 
     socket: Path
-    port: int
+    ports: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Core(abc.ABC):
         """Packets that arrived, left, and were dropped so far."""
         left = _counters(self.leaves)
         arrived = _counters(self.arrives)
-        return arrived[0], left[1], left[3] + arrived[2]
+        return arrived.received, left.sent, left.unsent + arrived.lost
 
     def window(self, seconds: float) -> Window:
         """Counts for a while."""
@@ -157,13 +157,14 @@ class Core(abc.ABC):
                 stack.enter_context(Client(place.socket, OF13))
                 for place in (self.leaves, self.arrives)
             )
-            began, left = time.monotonic(), leaves.port(self.leaves.port)
-            arrived = arrives.port(self.arrives.port)
+            began, left = time.monotonic(), leaves.port(*self.leaves.ports)
+            arrived = arrives.port(*self.arrives.ports)
             time.sleep(seconds)
-            arrived_now = arrives.port(self.arrives.port)
-            ended, left_now = time.monotonic(), leaves.port(self.leaves.port)
-        dropped = left_now[3] - left[3] + arrived_now[2] - arrived[2]
-        return Window(ended - began, arrived_now[0] - arrived[0], left_now[1] - left[1], dropped)
+            arrived_now = arrives.port(*self.arrives.ports)
+            ended, left_now = time.monotonic(), leaves.port(*self.leaves.ports)
+        dropped = left_now.unsent - left.unsent + arrived_now.lost - arrived.lost
+        received = arrived_now.received - arrived.received
+        return Window(ended - began, received, left_now.sent - left.sent, dropped)
 
     def rate(self, seconds: float) -> float:
         """Millions of packets a second that leave, over a while.
@@ -207,9 +208,9 @@ class Core(abc.ABC):
             return self.rate(seconds)
 
 
-def _counters(place: Place) -> tuple[int, int, int, int]:
+def _counters(place: Place) -> Counters:
     with Client(place.socket, OF13) as client:
-        return client.port(place.port)
+        return client.port(*place.ports)
 
 
 @contextlib.contextmanager
@@ -223,16 +224,15 @@ def awake(cores: Mapping[str, Core]) -> Iterator[None]:
 
 
 class Ovsflow(Core):
-    """Ovsflow, one worker."""
+    """Ovsflow, one worker by default."""
 
-    def __init__(self, lab: Lab, shape: Shape, *more_ports: str) -> None:
-        """Starts it; `more_ports` are open from the start."""
+    def __init__(self, lab: Lab, shape: Shape, *, workers: int = 1) -> None:
+        """Starts it, without ports."""
         node = lab.node("core")
-        ports = [word for port in more_ports for word in ("--port", port)]
-        process = lab.switch(node, "br0", *ports)
+        process = lab.switch(node, "br0", "--workers", str(workers))
         _pin(process)
         socket = node.rundir / "br0.mgmt"
-        super().__init__(node, process, Place(socket, 1), Place(socket, 2))
+        super().__init__(node, process, Place(socket, (1,)), Place(socket, (2,)))
         self._shape = shape
 
     def open(self, capture: Path, record: Path | None = None) -> None:
@@ -256,7 +256,7 @@ class Ovsflow(Core):
 
 
 def _pin(switch: Process) -> None:
-    """Gives the worker a core of its own, like Open vSwitch's `pmd-cpu-mask`."""
+    """Gives the first worker a core of its own, like Open vSwitch's `pmd-cpu-mask`."""
     for task in Path(f"/proc/{switch.process.pid}/task").iterdir():
         worker = (task / "comm").read_text().strip() == "br0-0"
         os.sched_setaffinity(int(task.name), {FORWARDING_CORE if worker else OTHER_CORE})

@@ -80,8 +80,8 @@ class OvsDpdk(Core):
         self._resting = False
         process = self._start(lab, node)
         inner, outer = run / "br0.mgmt", run / "br-phy.mgmt"
-        arrives = Place(outer if shape is Shape.DECAP else inner, 1)
-        leaves = Place(outer if shape is Shape.ENCAP else inner, 2)
+        arrives = Place(outer if shape is Shape.DECAP else inner, (1,))
+        leaves = Place(outer if shape is Shape.ENCAP else inner, (2,))
         super().__init__(node, process, arrives, leaves)
         self._ctl("upcall/set-flow-limit", str(FLOW_LIMIT))
         if shape is not Shape.PLAIN:

@@ -54,7 +54,8 @@ def losses(net: Overlay) -> Losses:
         socket = node.rundir / f"{bridge}.mgmt"
         if socket.is_socket() and not (node.rundir / "conf.db").exists():
             with Client(socket, OF13) as client:
-                switches += sum(lost + unsent for _, _, lost, unsent in client.ports())
+                counters = client.port()
+            switches += counters.lost + counters.unsent
             complete = True
     hosts, nodes = (net.h1, net.h2), (net.h1, net.s1, net.s2, net.h2)
     return Losses(switches, sum(map(_sockets, hosts)), sum(map(_devices, nodes)), complete)

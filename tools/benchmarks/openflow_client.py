@@ -8,6 +8,7 @@ import struct
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
 
 from ovsflow.errors import HostError
 
@@ -17,7 +18,17 @@ MULTIPART_REQUEST, MULTIPART_REPLY = 18, 19
 BARRIER_REQUEST, BARRIER_REPLY = 20, 21
 OFPMP_AGGREGATE, OFPMP_PORT_STATS = 2, 4
 PORT_STATS_BYTES = 112
+ALL_PORTS = 0xFFFFFFFF
 TIMEOUT_SECONDS = 300.0
+
+
+class Counters(NamedTuple):
+    """Packets that ports received, sent, and dropped of either."""
+
+    received: int = 0
+    sent: int = 0
+    lost: int = 0
+    unsent: int = 0
 
 
 class Client(AbstractContextManager["Client"]):
@@ -74,29 +85,27 @@ class Client(AbstractContextManager["Client"]):
         reply = self._ask(MULTIPART_REQUEST, body, MULTIPART_REPLY)
         return int(struct.unpack_from("!I", reply, 8 + 16)[0])
 
-    def port(self, number: int) -> tuple[int, int, int, int]:
-        """Packets that a port received, sent, and dropped of either.
+    def port(self, *numbers: int) -> Counters:
+        """What some ports together count, at one moment; all ports for none.
 
         Raises:
             HostError: There is no such port.
         """
-        found = self._ports(number)
-        if len(found) != 1:
-            raise HostError(f"the switch tells nothing of port {number}")
-        return found[0]
+        found = self._ports(numbers[0] if len(numbers) == 1 else ALL_PORTS)
+        if missing := set(numbers) - found.keys():
+            raise HostError(f"the switch tells nothing of ports {sorted(missing)}")
+        told = [counters for number, counters in found.items() if not numbers or number in numbers]
+        return Counters(*map(sum, zip(*told, strict=True))) if told else Counters()
 
-    def ports(self) -> list[tuple[int, int, int, int]]:
-        """The same of all ports."""
-        return self._ports(0xFFFFFFFF)
-
-    def _ports(self, number: int) -> list[tuple[int, int, int, int]]:
+    def _ports(self, number: int) -> dict[int, Counters]:
         """Asks for port statistics (OpenFlow 1.3.5 §7.3.5.6), which fit in one reply."""
         body = struct.pack("!HH4xI4x", OFPMP_PORT_STATS, 0, number)
         reply = self._ask(MULTIPART_REQUEST, body, MULTIPART_REPLY)[8:]
-        found = []
+        found = {}
         for at in range(0, len(reply), PORT_STATS_BYTES):
+            (port,) = struct.unpack_from("!I", reply, at)
             received, sent, _, _, lost, unsent = struct.unpack_from("!6Q", reply, at + 8)
-            found.append((received, sent, lost, unsent))
+            found[port] = Counters(received, sent, lost, unsent)
         return found
 
     def _ask(self, kind: int, body: bytes, wanted: int) -> bytes:

@@ -116,6 +116,7 @@ TITLES = {
     "idle-wakeups": "threads that wake up, same",
     "idle-cpu-2": "1,000 flows, three ports, no traffic, two workers",
     "idle-wakeups-2": "threads that wake up, same",
+    "scaling-2": "rule on an `nw_dst` prefix, 1,000 flows, two workers",
     "first-packets": "each packet the first of its flow, three tables",
     "kept-mods": "forwarding during 10,000 flow-mods a second",
     "kept-mods-share": "same, as a share of the speed of each when left alone",
