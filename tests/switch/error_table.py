@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovsflow.openflow.failure import ErrorMessage
+
 TABLE = Path(__file__).parent.parent / "data" / "error_table.txt"
 VERSIONS = {"1.0": 1, "1.3": 4, "1.4": 5, "1.5": 6}
 EXPERIMENTERS = {"NX": 0x2320, "ONF": 0x4F4E4600}
@@ -29,6 +31,15 @@ def rows() -> list[Row]:
 def numbers() -> dict[str, dict[int, Number]]:
     """What each version answers each input."""
     return {name: row.numbers for row in rows() for name in row.inputs}
+
+
+def said(error: ErrorMessage, version: int) -> Number:
+    """The numbers of an error, as the table has them."""
+    if not error.experimenter:
+        return (error.type, error.code)
+    if version == VERSIONS["1.0"]:
+        return (error.experimenter, error.type, error.code)
+    return (error.type, error.code, error.experimenter)
 
 
 def _row(line: str) -> Row:
