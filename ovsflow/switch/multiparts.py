@@ -59,9 +59,12 @@ if TYPE_CHECKING:
 _BAD_LEN: Final = (ErrorType.BAD_REQUEST, 6)
 _BAD_MULTIPART: Final = (ErrorType.BAD_REQUEST, 2)
 _BAD_REQUEST_FLAGS: Final = (ErrorType.BAD_REQUEST, 2)
+_BAD_SCHED: Final = (ErrorType.BAD_REQUEST, 16)
 _BAD_PROPERTY: Final = (ErrorType.BAD_PROPERTY, 0)
 #: OFPBMF_TIMESTAMP and OFPBMF_TIME_SET_SCHED ask for times, of which there are none to tell.
 _BUNDLE_FEATURE_FLAGS: Final = 0b11
+#: OFPBF_TIME_SET_SCHED: the request changes how far off a bundle's time may be.
+_SET_SCHED: Final = 0b10
 #: OFPTMPBF_TIME_CAPABILITY and the experimenters'.
 _BUNDLE_FEATURE_PROPERTIES: Final = (1, 0xFFFF)
 _QUEUE_BAD_PORT: Final = (ErrorType.QUEUE_OP_FAILED, 0)
@@ -222,6 +225,8 @@ def _bundle_features(session: "Session", body: Body, xid: int) -> None:
     for item in body.properties:
         if item.kind not in _BUNDLE_FEATURE_PROPERTIES:
             raise DecodeError(f"bundle feature property {item.kind}", *_BAD_PROPERTY)
+    if body.flags & _SET_SCHED:
+        raise DecodeError("a bundle is committed when it is asked for", *_BAD_SCHED)
     session.send(BundleFeaturesReply(BundleFlag.ATOMIC | BundleFlag.ORDERED), xid)
 
 
