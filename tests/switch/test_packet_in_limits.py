@@ -88,10 +88,11 @@ def test_each_controller_has_its_own_limit(stage: Stage) -> None:
 
 def test_a_change_of_mind_does_not_fill_the_bucket(stage: Stage) -> None:
     stage.packets(2)
+    assert stage.heard() == [2, 2, 2, 2]
     stage.watchers[0].send(SetAsync((AsyncMask(1, 0),)))
     stage.watchers[1].send(SetControllerId(9))
     stage.watchers[2].send(RoleRequest(Role.SECONDARY, 1))
-    assert stage.heard() == [2, 2, 2, 2]
+    assert stage.heard() == [0, 0, 0, 0]
     stage.packets(2)
     assert stage.heard() == [0, 0, 0, 1]
     stage.watchers[0].send(SetAsync((AsyncMask(1, 7),)))
