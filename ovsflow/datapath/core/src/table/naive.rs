@@ -1,9 +1,7 @@
 //! Flow tables as one list, searched from end to end: what the real ones are tested against.
 
-use std::borrow::Cow;
-
 use super::notice::{FlowEvent, Notice, RemovedReason};
-use super::rule::{FlowSnapshot, RuleId, RuleRef};
+use super::rule::{FlowSnapshot, RuleId};
 use super::rules::counted;
 use super::{ALL_TABLES, uses};
 use crate::error::{OfError, OfResult};
@@ -49,18 +47,20 @@ impl NaiveTables {
         }
     }
 
+    /// All rules that may answer a lookup: which of several that overlap with one priority does,
+    /// nobody promises.  `mask` becomes the bits of all rules.
     pub(super) fn lookup(
         &self,
         table: TableId,
         key: &FlowKey,
         mask: &mut FlowMask,
-    ) -> Option<RuleRef<'_>> {
+    ) -> Vec<&FlowMod> {
         let rules = || self.rules.iter().filter(|rule| rule.id.table == table);
         for rule in rules() {
             *mask = &*mask | &rule.request.matching.mask;
         }
         let hard = best_hard(rules(), key);
-        let floor = hard.map(|rule| rule.request.priority);
+        let floor = hard.first().map(|rule| rule.request.priority);
         let mut soft: Vec<&NaiveRule> = rules()
             .filter(|rule| rule.is_clause() && rule.matches(key))
             .filter(|rule| floor.is_none_or(|floor| rule.request.priority > floor))
@@ -80,19 +80,14 @@ impl NaiveTables {
                 ids.sort_unstable();
                 ids
             })
-            .find_map(|id| {
+            .map(|id| {
                 let mut key = key.clone();
                 key.set(slot::CONJ_ID, u128::from(id));
                 best_hard(rules(), &key)
             })
-            .or(hard);
-        best.map(|rule| RuleRef {
-            id: rule.id,
-            cookie: rule.request.cookie,
-            priority: rule.request.priority,
-            is_table_miss: rule.request.priority == 0 && rule.request.matching.mask.is_zero(),
-            instructions: Cow::Borrowed(&rule.request.instructions),
-        })
+            .find(|answers| !answers.is_empty())
+            .unwrap_or(hard);
+        best.iter().map(|rule| &rule.request).collect()
     }
 
     pub(super) fn flow_mod(
@@ -359,13 +354,13 @@ fn conjunctions(rule: &NaiveRule, id: u32) -> Vec<(u8, u8)> {
         .collect()
 }
 
-fn best_hard<'a>(
-    rules: impl Iterator<Item = &'a NaiveRule>,
-    key: &FlowKey,
-) -> Option<&'a NaiveRule> {
-    rules
-        .filter(|rule| !rule.is_clause() && rule.matches(key))
-        .max_by_key(|rule| rule.request.priority)
+/// The rules of the highest priority that match, clauses apart.
+fn best_hard<'a>(rules: impl Iterator<Item = &'a NaiveRule>, key: &FlowKey) -> Vec<&'a NaiveRule> {
+    let matching = rules.filter(|rule| !rule.is_clause() && rule.matches(key));
+    let mut matching: Vec<&NaiveRule> = matching.collect();
+    let best = matching.iter().map(|rule| rule.request.priority).max();
+    matching.retain(|rule| Some(rule.request.priority) == best);
+    matching
 }
 
 fn new_rule(id: RuleId, request: &FlowMod, now: Now) -> NaiveRule {

@@ -1,10 +1,12 @@
 //! Everything that a step leaves is compared: the answer, the notices, all rules, lookups.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 
 use super::generate;
 use crate::flow::{FlowKey, FlowMask};
-use crate::openflow::action::{Action, GroupId, MeterId, TableId};
+use crate::openflow::action::{GroupId, MeterId, TableId};
 use crate::openflow::modify::{
     FlowMod, GroupKind, GroupMod, GroupModCommand, Match, MeterMod, MeterModCommand, Selection,
 };
@@ -13,6 +15,7 @@ use crate::packet::PortNo;
 use crate::table::naive::NaiveTables;
 use crate::table::{
     ALL_TABLES, Change, Compat, Dependence, FlowCursor, FlowSnapshot, Notice, Pipeline, RuleId,
+    RuleRef,
 };
 use crate::time::Now;
 
@@ -132,7 +135,7 @@ struct Memory {
     generation: u64,
     table: TableId,
     key: FlowKey,
-    found: Option<(RuleId, u64, Vec<Action>)>,
+    found: Option<RuleRef<'static>>,
 }
 
 struct Twins {
@@ -182,12 +185,8 @@ impl Twins {
         for table in [TableId(0), TableId(1)] {
             let (mut mask, mut all) = (FlowMask::default(), FlowMask::default());
             let found = self.real.lookup(table, key, &mut mask);
-            let wanted = self.naive.lookup(table, key, &mut all);
-            assert_eq!(
-                found.as_ref().map(|rule| rule.priority),
-                wanted.as_ref().map(|rule| rule.priority),
-                "table {table:?}, key {key:?}"
-            );
+            self.naive.lookup(table, key, &mut all);
+            self.check_answer(table, key, found.as_ref());
             assert!(&mask & &all == mask, "the mask holds bits of rules only");
             let other = generate::flipped(key, &mask, flips);
             let again = self.real.lookup(table, &other, &mut FlowMask::default());
@@ -197,7 +196,10 @@ impl Twins {
                 generation: self.real.generation(),
                 table,
                 key: key.clone(),
-                found: found.map(|r| (r.id, r.cookie, r.instructions.apply.to_vec())),
+                found: found.map(|rule| RuleRef {
+                    instructions: Cow::Owned(rule.instructions.into_owned()),
+                    ..rule
+                }),
             });
             if let Some(id) = id {
                 self.credit(id);
@@ -244,14 +246,25 @@ impl Twins {
         sorted(flows.iter().map(row).collect())
     }
 
-    /// The priority of the rule that was found, which must be there as it was.  Which of two rules of
-    /// one priority that overlap is found nobody promises, so another may be by now.
-    fn still_found(&self, memory: &Memory) -> Option<u16> {
-        let (id, cookie, apply) = memory.found.as_ref()?;
-        let flow = self.real.flow(*id, self.now).expect("no change touched it");
-        assert_eq!(flow.cookie, *cookie);
-        assert_eq!(flow.instructions.apply.to_vec(), *apply);
-        Some(flow.priority)
+    /// What a lookup found is a rule that lives and matches, as it is now, and none that matches has
+    /// a higher priority; where one rule alone is such, it is that one.
+    fn check_answer(&self, table: TableId, key: &FlowKey, found: Option<&RuleRef<'_>>) {
+        let answers = self.naive.lookup(table, key, &mut FlowMask::default());
+        let Some(found) = found else {
+            return assert!(answers.is_empty(), "table {table:?}, key {key:?}");
+        };
+        let flow = self.real.flow(found.id, self.now).expect("it lives");
+        let is_found = |answer: &&FlowMod| {
+            (answer.priority, &answer.matching) == (flow.priority, &flow.matching)
+        };
+        let answer = answers.into_iter().find(is_found);
+        let answer = answer.unwrap_or_else(|| panic!("{flow:?} for {key:?} in {table:?}"));
+        assert_eq!(found.id.table, table);
+        assert_eq!(found.priority, answer.priority);
+        assert_eq!(found.cookie, answer.cookie);
+        let takes_all = answer.priority == 0 && answer.matching.mask.is_zero();
+        assert_eq!(found.is_table_miss, takes_all);
+        assert_eq!(*found.instructions, answer.instructions);
     }
 
     fn compare(&mut self) {
@@ -269,11 +282,11 @@ impl Twins {
                 .real
                 .may_affect(memory.generation, &dependence, |t| t == memory.table);
             if !may_differ {
-                let found = self
-                    .real
-                    .lookup(memory.table, &memory.key, &mut FlowMask::default())
-                    .map(|rule| rule.priority);
-                assert_eq!(found, self.still_found(memory));
+                let (table, key) = (memory.table, &memory.key);
+                let found = self.real.lookup(table, key, &mut FlowMask::default());
+                self.check_answer(table, key, found.as_ref());
+                // What was found then no change touched: it would be as right now.
+                self.check_answer(table, key, memory.found.as_ref());
             }
         }
     }
