@@ -123,29 +123,27 @@ impl Wire {
         self.inward.fd()
     }
 
-    /// Appends what arrives at `port` to `batch`, and counts it; `cursor` is the receiver's place in
-    /// what is repeated.  Returns whether there is more.
+    /// Takes in what arrives at `port`; `cursor` is the receiver's place in what is repeated.
+    /// Returns whether there is more.
     pub(super) fn receive(
         &self,
         port: PortNo,
         cursor: &mut Cursor,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
+        intake: &mut Intake<'_>,
     ) -> bool {
-        let first = batch.len();
-        let more = self.inward.pop(BATCH_SIZE, batch);
-        if batch.len() == first {
+        let first = intake.batch.len();
+        let more = self.inward.pop(BATCH_SIZE, intake.batch);
+        if intake.batch.len() == first {
             let frames = self.replay.lock();
             let frames = frames.unwrap_or_else(PoisonError::into_inner).clone();
             let how = (self.repeat, BATCH_SIZE);
-            cursor.take(&frames, how, port, pool, batch, counters);
-            return batch.len() > first;
+            cursor.take(&frames, how, port, intake);
+            return intake.batch.len() > first;
         }
-        for packet in batch.iter_mut().skip(first) {
+        for packet in intake.batch.iter_mut().skip(first) {
             packet.in_port = port;
-            counters.rx_packets += 1;
-            counters.rx_bytes += packet.len() as u64;
+            intake.counters.rx_packets += 1;
+            intake.counters.rx_bytes += packet.len() as u64;
         }
         more
     }
@@ -238,13 +236,8 @@ impl Receiver for MemoryReceiver {
     }
 
     fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
-        let Intake {
-            pool,
-            batch,
-            counters,
-        } = intake;
         let (wire, cursor) = (&self.wire, &mut self.cursor);
-        Ok(wire.receive(self.number, cursor, pool, batch, counters))
+        Ok(wire.receive(self.number, cursor, intake))
     }
 }
 

@@ -101,16 +101,13 @@ impl Receiver for PatchReceiver {
     }
 
     fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
-        let Intake {
-            batch, counters, ..
-        } = intake;
-        let first = batch.len();
-        let more = self.end.queue.pop(BATCH_SIZE, batch);
-        for packet in batch.iter_mut().skip(first) {
+        let first = intake.batch.len();
+        let more = self.end.queue.pop(BATCH_SIZE, intake.batch);
+        for packet in intake.batch.iter_mut().skip(first) {
             packet.in_port = self.number;
             packet.tunnel = None;
-            counters.rx_packets += 1;
-            counters.rx_bytes += packet.len() as u64;
+            intake.counters.rx_packets += 1;
+            intake.counters.rx_bytes += packet.len() as u64;
         }
         Ok(more)
     }

@@ -3,8 +3,8 @@
 //! Frames lie back to back in one piece of memory, each from the start of a block, so that reading
 //! them in turn is as kind to the processor as a device's ring.
 
-use super::{BATCH_SIZE, Batch, PortCounters};
-use crate::packet::{BLOCK, Packet, Pool, PortNo, SMALL_FRAME};
+use super::{BATCH_SIZE, Intake};
+use crate::packet::{BLOCK, Packet, PortNo, SMALL_FRAME};
 
 /// Frames of a set that is long enough to come over and over.
 const LONG: usize = 4 * BATCH_SIZE;
@@ -80,17 +80,20 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Appends copies of the next `count` frames to `batch`, each in a packet of its own that arrived
-    /// at `port`, and counts them; begins anew at the end if `repeat`.
+    /// Takes in copies of the next `count` frames, each in a packet of its own that arrived at
+    /// `port`; begins anew at the end if `repeat`.
     pub(super) fn take(
         &mut self,
         frames: &Frames,
         (repeat, count): (bool, usize),
         port: PortNo,
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
+        intake: &mut Intake<'_>,
     ) {
+        let Intake {
+            pool,
+            batch,
+            counters,
+        } = intake;
         let mut count = count.min(BATCH_SIZE);
         if !repeat {
             count = count.min(frames.lengths.len().saturating_sub(self.next));

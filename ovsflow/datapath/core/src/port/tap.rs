@@ -123,15 +123,10 @@ impl Receiver for TapReceiver {
     }
 
     fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
-        let Intake {
-            pool,
-            batch,
-            counters,
-        } = intake;
         for _ in 0..BATCH_SIZE {
-            let mut packet = self.spare.take().unwrap_or_else(|| pool.take());
+            let mut packet = self.spare.take().unwrap_or_else(|| intake.pool.take());
             if packet.space().len() < LARGE_FRAME {
-                pool.give(packet);
+                intake.pool.give(packet);
                 packet = Box::new(Packet::with_capacity(LARGE_FRAME));
             }
             let mut header = [0; VNET_HEADER];
@@ -151,17 +146,17 @@ impl Receiver for TapReceiver {
             };
             packet.set_len(len.saturating_sub(VNET_HEADER));
             let Some(offload) = virtio::decode(&header) else {
-                counters.rx_errors += 1;
-                counters.rx_drops.add(DropReason::RxError, 1);
-                pool.give(packet);
+                intake.counters.rx_errors += 1;
+                intake.counters.rx_drops.add(DropReason::RxError, 1);
+                intake.pool.give(packet);
                 continue;
             };
             packet.offload = offload;
             complete_crc(&mut packet);
             packet.in_port = self.number;
-            counters.rx_packets += 1;
-            counters.rx_bytes += packet.len() as u64;
-            batch.push(packet);
+            intake.counters.rx_packets += 1;
+            intake.counters.rx_bytes += packet.len() as u64;
+            intake.batch.push(packet);
         }
         Ok(true)
     }

@@ -149,11 +149,6 @@ impl Receiver for PcapReceiver {
     }
 
     fn receive(&mut self, now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
-        let Intake {
-            pool,
-            batch,
-            counters,
-        } = intake;
         if now < self.idle_until {
             return Ok(false);
         }
@@ -162,11 +157,10 @@ impl Receiver for PcapReceiver {
             return Ok(false);
         }
         let (due, wait_ns) = self.pace.due(now, BATCH_SIZE);
-        let first = batch.len();
+        let first = intake.batch.len();
         let how = (self.repeat, due);
-        self.cursor
-            .take(&self.frames, how, self.number, pool, batch, counters);
-        self.pace.arrived += (batch.len() - first) as u64;
+        self.cursor.take(&self.frames, how, self.number, intake);
+        self.pace.arrived += (intake.batch.len() - first) as u64;
         if due == 0 {
             self.idle_until = Now(now.0.saturating_add(wait_ns));
         }

@@ -51,15 +51,12 @@ fn capture(magic: u32, put: fn(u32) -> [u8; 4], frames: &[Vec<u8>]) -> Vec<u8> {
 fn all(frames: &Frames) -> Vec<Vec<u8>> {
     let mut batch = Batch::new();
     let (mut cursor, mut counters) = (Cursor::default(), PortCounters::default());
-    let how = (false, BATCH_SIZE);
-    cursor.take(
-        frames,
-        how,
-        PortNo(1),
-        &mut pool(),
-        &mut batch,
-        &mut counters,
-    );
+    let mut intake = Intake {
+        pool: &mut pool(),
+        batch: &mut batch,
+        counters: &mut counters,
+    };
+    cursor.take(frames, (false, BATCH_SIZE), PortNo(1), &mut intake);
     batch.iter().map(|packet| packet.bytes().to_vec()).collect()
 }
 

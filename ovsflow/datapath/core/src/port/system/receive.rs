@@ -53,16 +53,12 @@ impl Receiver for PacketReceiver {
     }
 
     fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
-        let Intake {
-            pool,
-            batch,
-            counters,
-        } = intake;
         let mut arrivals = Arrivals {
             number: self.number,
-            batch,
-            counters,
+            batch: intake.batch,
+            counters: intake.counters,
         };
+        let pool = &mut *intake.pool;
         let received = match self.ring.take() {
             Some(mut ring) => {
                 let received = self.receive_from(&mut ring, pool, &mut arrivals);

@@ -59,23 +59,18 @@ impl Receiver for TunnelReceiver {
     }
 
     fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
-        let Intake {
-            pool,
-            batch,
-            counters,
-        } = intake;
         let Some((lane, inlet)) = self.place() else {
             return Ok(false);
         };
-        let first = batch.len();
-        let mut more = inlet.queue.pop(BATCH_SIZE, batch);
-        if self.membership.member.leads() && batch.len() == first {
+        let first = intake.batch.len();
+        let mut more = inlet.queue.pop(BATCH_SIZE, intake.batch);
+        if self.membership.member.leads() && intake.batch.len() == first {
             let mut reception = lock(&lane.reception);
-            more = reception.receive(self, &lane.sockets, pool, batch, counters)?;
+            more = reception.receive(self, &lane.sockets, intake)?;
         }
-        for packet in batch.iter().skip(first) {
-            counters.rx_packets += 1;
-            counters.rx_bytes += packet.len() as u64;
+        for packet in intake.batch.iter().skip(first) {
+            intake.counters.rx_packets += 1;
+            intake.counters.rx_bytes += packet.len() as u64;
         }
         Ok(more)
     }
@@ -133,9 +128,7 @@ impl Reception {
         &mut self,
         receiver: &TunnelReceiver,
         sockets: &[Socket],
-        pool: &mut Pool,
-        batch: &mut Batch,
-        counters: &mut PortCounters,
+        intake: &mut Intake<'_>,
     ) -> io::Result<bool> {
         let mut more = false;
         if self.waiting.is_empty() {
@@ -146,14 +139,14 @@ impl Reception {
                 leader: member,
                 lane: receiver.lane,
                 waiting: &mut self.waiting,
-                counters,
+                counters: intake.counters,
             };
             for (inbox, socket) in self.inboxes.iter_mut().zip(sockets) {
                 let before = arrivals.waiting.len();
                 let each = |incoming: Incoming<'_>, pool: &mut Pool| {
                     arrivals.datagram(incoming, pool);
                 };
-                match inbox.receive(socket, pool, each) {
+                match inbox.receive(socket, intake.pool, each) {
                     Ok((received, filled)) => {
                         more |= filled;
                         let each = (arrivals.waiting.len() - before) / received.max(1);
@@ -166,7 +159,7 @@ impl Reception {
             }
         }
         let count = self.waiting.len().min(BATCH_SIZE);
-        batch.extend(self.waiting.drain(..count));
+        intake.batch.extend(self.waiting.drain(..count));
         Ok(more || !self.waiting.is_empty())
     }
 }

@@ -68,16 +68,16 @@ impl Receiver for WireReceiver {
     }
 
     fn receive(&mut self, _now: Now, intake: &mut Intake<'_>) -> io::Result<bool> {
-        let Intake {
-            pool,
-            batch,
-            counters,
-        } = intake;
         let mut arrived = std::mem::take(&mut self.arrived);
         // What arrives is counted below, without its outer headers.
         let mut outer = PortCounters::default();
         let (wire, cursor) = (&self.wire, &mut self.cursor);
-        let more = wire.receive(self.number, cursor, pool, &mut arrived, &mut outer);
+        let mut underlay = Intake {
+            pool: intake.pool,
+            batch: &mut arrived,
+            counters: &mut outer,
+        };
+        let more = wire.receive(self.number, cursor, &mut underlay);
         let mut bytes = 0;
         self.refused.clear();
         for (index, packet) in arrived.iter_mut().enumerate() {
@@ -87,17 +87,18 @@ impl Receiver for WireReceiver {
             }
         }
         // From the last on, so that places stay.
+        let counters = &mut *intake.counters;
         for (index, reason) in self.refused.drain(..).rev() {
             counters.rx_errors += u64::from(reason != DropReason::VxlanNoPort);
             counters.rx_drops.add(reason, 1);
-            pool.give(arrived.remove(index));
+            intake.pool.give(arrived.remove(index));
         }
         counters.rx_packets += arrived.len() as u64;
         counters.rx_bytes += bytes;
-        if batch.is_empty() {
-            std::mem::swap(*batch, &mut arrived);
+        if intake.batch.is_empty() {
+            std::mem::swap(intake.batch, &mut arrived);
         }
-        batch.append(&mut arrived);
+        intake.batch.append(&mut arrived);
         self.arrived = arrived;
         Ok(more)
     }
