@@ -7,7 +7,7 @@ from datetime import datetime
 from ofctl import jsonform
 from ofctl.address import find
 from ofctl.commands.command import Command, with_session
-from ofctl.connection import connect
+from ofctl.connection import Connection
 from ofctl.errors import CommandError
 from ofctl.printing.message import MessagePrinter, name_of
 from ofctl.session import Session
@@ -15,12 +15,12 @@ from ofctl.settings import Settings
 from ovsflow.errors import DecodeError, ParseError
 from ovsflow.openflow import codec
 from ovsflow.openflow.constants import (
+    SPOKEN,
     ConfigFlag,
     MonitorFlag,
     PacketInFormat,
     Version,
 )
-from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.handshake import (
     EchoReply,
     EchoRequest,
@@ -37,7 +37,6 @@ from ovsflow.openflow.text.parse import parse_actions, parse_flow_filter, parse_
 from ovsflow.openflow.text.scan import Piece
 
 _GROUP = "Packets"
-_READ_BYTES = 65536
 _FORMATS = {
     "standard": PacketInFormat.STANDARD,
     "openflow10": PacketInFormat.STANDARD,
@@ -189,13 +188,12 @@ def _print(settings: Settings, printer: MessagePrinter, data: bytes) -> None:
 def _snoop(settings: Settings, arguments: Sequence[str]) -> int:
     """Shows the conversation of a bridge and its controllers, which it repeats on a socket."""
     address = find(arguments[0], "snoop")
-    socket = connect(address, settings.timeout, settings.tls)
+    # A switch repeats the conversation only to who has said HELLO, whatever the version.
+    connection = Connection(address, SPOKEN, settings.timeout, settings.tls)
     printer = MessagePrinter(paint=settings.paint, detail=settings.more + 2)
-    framer = Framer()
-    while data := socket.recv(_READ_BYTES):
-        for message in framer.feed(data):
-            _print(settings, printer, message)
-    return 0
+    with connection:
+        while True:
+            _print(settings, printer, connection.read())
 
 
 COMMANDS = (

@@ -177,7 +177,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
 
 APART = {
     "monitor": "test_monitors.py",
-    "snoop": "tests/session/test_requests.py: both directions are repeated",
+    "snoop": "test_snoop.py",
     "parse-actions": "ovs-ofctl's reads bytes, not text; test_command.py",
     "parse-meter": "ovs-ofctl has none; test_command.py",
     "add-tlv-map": "not offered",
