@@ -18,10 +18,9 @@ HERE = Path(__file__).parent
 PRIVATE = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
-# Mininet's `mn` removes logs from /tmp when it fails: it has a /tmp of its own, too.
 HOST = """
     mount -t tmpfs none /run && mkdir /run/kept && mount --bind "$0" /run/kept &&
-    mount -t tmpfs none /tmp && ip link set lo up && exec "$@"
+    ip link set lo up && exec "$@"
 """
 
 
@@ -151,7 +150,7 @@ def test_two_mininets_joined_by_their_vxlan_ports(lab: Lab) -> None:
     lab.link(a, "under0", b, "under0", 1600)
     lab.address(a, "under0", "172.31.1.1/24")
     lab.address(b, "under0", "172.31.1.2/24")
-    mount = 'mount -t tmpfs none /run && mount -t tmpfs none /tmp && exec "$@"'
+    mount = 'mount -t tmpfs none /run && exec "$@"'
     isolate = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c")
     running = []
     for number, node, peer in ((1, a, "172.31.1.2"), (2, b, "172.31.1.1")):
