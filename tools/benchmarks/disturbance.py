@@ -1,7 +1,7 @@
 """Scenarios of one core under disturbance: what is left of forwarding when something else goes on.
 
 A victim's packets are replayed from memory to a sink, as in `core`.  The other side of a `kept`
-comparison is the same switch left alone, so the ratio is the share of its speed that it keeps.
+comparison is the same process left alone, so the ratio is the share of its speed that it keeps.
 """
 
 import contextlib
@@ -162,7 +162,8 @@ class Disturbance:
     Attributes:
         flows: What the tables get.
         frames: The victim's packets.
-        first: FLOW_MODs beforehand, so that both sides look at the same fields.
+        first: FLOW_MODs with which each round begins, whatever the one before left; all sides look
+            at the same fields then.
         meanwhile: What goes on while the disturbed side is measured, from the switch and a
             directory for files.
     """
@@ -179,8 +180,11 @@ def _mods(flows: Callable[[], list[bytes]], alive: int, first: int) -> Disturban
     def meanwhile(core: Core, _: Path) -> AbstractContextManager[None]:
         return modifying(core.target, coming_and_going(flows(), alive))
 
-    victim = (f"{PREFIX},actions=output:2",)
-    return Disturbance(victim, _trace, lambda: b"".join(flows()[:first]), meanwhile)
+    def begin() -> bytes:
+        gone = [flow_mods.as_delete(flow) for flow in flows()[first:]]
+        return b"".join(gone + flows()[:first])
+
+    return Disturbance((f"{PREFIX},actions=output:2",), _trace, begin, meanwhile)
 
 
 def _trace() -> Iterator[bytes]:
@@ -211,23 +215,20 @@ DISTURBANCES = {
 
 @contextlib.contextmanager
 def kept(name: str, seconds: float, progress: Progress) -> Iterator[Contest]:
-    """Two switches with the same flows and packets: one disturbed, one left alone."""
+    """One switch, disturbed and left alone by turns."""
     disturbance = DISTURBANCES[name]
-    with Lab() as ours, Lab() as theirs, Lab() as files:
+    with Lab() as lab, Lab() as files:
         progress(f"{name}: starting")
         capture = files.directory / "trace.pcap"
         traces.write_pcap(capture, disturbance.frames())
-        sides: dict[str, Core] = {}
-        with awake(sides):
-            for side, lab in ((OURS, ours), (UNDISTURBED, theirs)):
-                sides[side] = Ovsflow(lab, Shape.PLAIN)
-                _victim(sides[side], disturbance, capture, progress)
-            undisturbed = sides[UNDISTURBED]
+        core = Ovsflow(lab, Shape.PLAIN)
+        with awake({OURS: core}):
+            _victim(core, disturbance, capture, progress)
             yield Contest(
                 {name: "Mpps"},
                 {
-                    OURS: lambda: {name: _disturbed(sides[OURS], disturbance, capture, seconds)},
-                    UNDISTURBED: lambda: {name: undisturbed.turn(seconds)},
+                    OURS: lambda: {name: _disturbed(core, disturbance, capture, seconds)},
+                    UNDISTURBED: lambda: {name: _alone(core, disturbance, seconds)},
                 },
             )
 
@@ -244,7 +245,7 @@ def shares(name: str, seconds: float, progress: Progress) -> Iterator[Contest]:
 
         def share(core: Core) -> Measure:
             def measure() -> Mapping[str, float]:
-                alone = core.turn(seconds)
+                alone = _alone(core, disturbance, seconds)
                 return {name: _disturbed(core, disturbance, capture, seconds) / alone}
 
             return measure
@@ -260,18 +261,33 @@ def shares(name: str, seconds: float, progress: Progress) -> Iterator[Contest]:
 def _victim(core: Core, disturbance: Disturbance, capture: Path, progress: Progress) -> None:
     """Lets a switch forward the victim's packets, and stops it until its turn."""
     core.set_flows(disturbance.flows)
-    with Client(core.target, flow_mods.OF13) as client:
-        client.request(disturbance.first())
+    _begin(core, disturbance)
     core.open(capture)
     core.settle(progress)
     core.stop()
 
 
-def _disturbed(core: Core, disturbance: Disturbance, capture: Path, seconds: float) -> float:
-    """Millions of packets a second that a switch forwards while it is disturbed."""
-    with core.awake(), disturbance.meanwhile(core, capture.parent):
+def _begin(core: Core, disturbance: Disturbance) -> None:
+    """Gives a switch the flows that a round begins with."""
+    with Client(core.target, flow_mods.OF13) as client:
+        client.request(disturbance.first())
+
+
+def _alone(core: Core, disturbance: Disturbance, seconds: float) -> float:
+    """Millions of packets a second that a switch forwards while nothing else goes on."""
+    with core.awake():
+        _begin(core, disturbance)
         time.sleep(WARM_SECONDS)
         return core.rate(seconds)
+
+
+def _disturbed(core: Core, disturbance: Disturbance, capture: Path, seconds: float) -> float:
+    """Millions of packets a second that a switch forwards while it is disturbed."""
+    with core.awake():
+        _begin(core, disturbance)
+        with disturbance.meanwhile(core, capture.parent):
+            time.sleep(WARM_SECONDS)
+            return core.rate(seconds)
 
 
 @contextlib.contextmanager
