@@ -5,7 +5,7 @@ addresses as people write them, and matches, actions and instructions in the flo
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import cast
@@ -14,6 +14,8 @@ from ovsflow.openflow.actions import Action
 from ovsflow.openflow.fields import by_name
 from ovsflow.openflow.instructions import Instructions
 from ovsflow.openflow.match import Match
+from ovsflow.openflow.text.flow_forms import Form, masked, show_count, show_vlan, value_shows
+from ovsflow.openflow.text.flow_places import Kind
 from ovsflow.openflow.text.names import NUMBERS, Names, render_port
 from ovsflow.openflow.text.render import render_actions, render_instructions, render_match
 from ovsflow.openflow.text.values import render_value
@@ -76,6 +78,40 @@ def match_form(match: Match, names: Names = NUMBERS) -> dict[str, Json]:
 def dump(form: Json) -> str:
     """JSON text, with the end of its last line."""
     return json.dumps(form, indent=2) + "\n"
+
+
+def item(form: Json) -> str:
+    """JSON text that stands in a list."""
+    return json.dumps([form], indent=2)[2:-2]
+
+
+def list_of(items: Iterable[str]) -> Iterator[str]:
+    """The list of such texts, piece by piece."""
+    before = "[\n"
+    for text in items:
+        yield before
+        yield text
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def flow_form(version: int, names: Names = NUMBERS) -> Form:
+    """A flow in a list."""
+    shows = value_shows(lambda number: json.dumps(render_port(number, names))[1:-1])
+    numbers = (Kind.TABLE, Kind.SECONDS, Kind.NANOSECONDS, Kind.AGE)
+    return Form(
+        lambda flow: item(plain(flow, version, names)),
+        shows
+        | {(kind, False): (str,) for kind in numbers}
+        | {
+            (Kind.COUNT, False): (show_count,),
+            (Kind.VLAN, False): (str, show_vlan),
+            (Kind.DECIMAL, True): (
+                *shows[Kind.DECIMAL, True],
+                masked(lambda value, mask: f"{value}/{mask:#x}"),
+            ),
+        },
+    )
 
 
 def line(form: Json) -> str:

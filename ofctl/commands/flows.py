@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,13 +23,13 @@ from ovsflow.openflow.flow_stats import AggregateRequest, FlowStatsReply, FlowSt
 from ovsflow.openflow.flow_stats_entry import FlowStats
 from ovsflow.openflow.multipart import StatsRequest
 from ovsflow.openflow.nicira import FlowModTableId
-from ovsflow.openflow.text.flow_dump import FlowDump
+from ovsflow.openflow.text.flow_dump import FlowDump, split_flows
+from ovsflow.openflow.text.flow_forms import Form, number_form, text_form
 from ovsflow.openflow.text.flow_mold import FlowMolds
 from ovsflow.openflow.text.flow_text import FlowFilter
 from ovsflow.openflow.text.keys import field_value
-from ovsflow.openflow.text.names import Names
+from ovsflow.openflow.text.names import NUMBERS, Names
 from ovsflow.openflow.text.parse import logical_lines, parse_flow, parse_flow_filter
-from ovsflow.openflow.text.render import render_flow_stats
 
 _GROUP = "Flows"
 
@@ -70,7 +70,7 @@ def send_flows(session: Session, flows: Iterable[FlowMod], *, progress: bool = F
     if session.settings.bundle:
         apply_together(session, list(flows))
         return
-    with _progress(progress, "sent") as tell:
+    with _progress(progress, "flows sent") as tell:
         piece: list[FlowMod] = []
         sent = 0
         for flow in flows:
@@ -99,7 +99,7 @@ def names_tables(flows: Iterable[FlowMod]) -> bool:
 
 @contextmanager
 def _progress(wanted: bool, done: str) -> Iterator["_Progress"]:
-    """Tells on the terminal how many flows are `done`, once that takes over a second."""
+    """Tells on the terminal how much is `done`, once that takes over a second."""
     progress = _Progress(wanted and sys.stderr.isatty(), done)
     try:
         yield progress
@@ -121,7 +121,7 @@ class _Progress:
         took = time.monotonic() - self.start
         if self.wanted and took > _PATIENCE:
             self.shown = True
-            sys.stderr.write(f"\r{count} flows {self.done}, {count / took:.0f} a second")
+            sys.stderr.write(f"\r{count} {self.done}, {count / took:.0f} a second")
             sys.stderr.flush()
 
     def end(self) -> None:
@@ -147,13 +147,13 @@ def _add_flows(session: Session, arguments: Sequence[str]) -> None:
     if session.settings.bundle or session.version < Version.OF13:
         send_flows(session, list(read_flows(session, arguments[0])), progress=True)
         return
-    with _progress(True, "read") as tell:
+    with _progress(True, "flows read") as tell:
         messages = []
         for message in _flow_messages(session, arguments[0]):
             messages.append(message)
             if len(messages) % _PIECE == 0:
                 tell(len(messages))
-    with _progress(True, "sent") as tell:
+    with _progress(True, "flows sent") as tell:
         for start in range(0, len(messages), _PIECE):
             session.change_bytes(messages[start : start + _PIECE])
             tell(start + _PIECE)
@@ -229,66 +229,100 @@ def flows_of(session: Session, wanted: FlowFilter) -> Iterator[FlowStats]:
 
 
 def _dump_flows(session: Session, arguments: Sequence[str]) -> None:
-    settings = session.settings
+    settings, version = session.settings, session.version
     wanted = flow_filter(session, ",".join(arguments))
-    if settings.json:
-        names = session.printer(tables=True).names
+    # As a list for people or scripts, without the heading of each part of the reply?
+    listed = bool(settings.sort) or not settings.stats or settings.shows_names
+    if not settings.json and not listed:
+        _dump_parts(session, wanted)
+        return
+    names = session.printer(tables=True).names
+    texts: Iterable[str]
+    if version >= Version.OF13:
+        json_form, words = jsonform.flow_form, _text_form(session, names)
+        dump = FlowDump(version, json_form(version, names) if settings.json else words)
+        texts = map(dump.text, _sorted_records(session, wanted))
+    elif settings.json:
         flows = _sorted(session, flows_of(session, wanted))
-        forms = [jsonform.plain(flow, session.version, names) for flow in flows]
-        sys.stdout.write(jsonform.dump(list(forms)))
-    elif not settings.sort and not settings.color and session.version >= Version.OF13:
-        _dump_bytes(session, wanted)
-    elif settings.sort or not settings.stats or settings.shows_names:
-        # As a list for people or scripts: without the heading of each part of the reply.
-        printer = session.printer(tables=True)
-        for flow in _sorted(session, flows_of(session, wanted)):
-            if session.version == Version.OF10:
-                flow = replace(flow, idle_age=None, hard_age=None)
-            text = render_flow_stats(
-                flow, session.version, printer.names, printer.paint, settings.stats
-            )
-            print(f" {text}")
+        texts = (jsonform.item(jsonform.plain(flow, version, names)) for flow in flows)
     else:
+        render = _text_form(session, names).render
+        flows = _sorted(session, flows_of(session, wanted))
+        texts = (render(replace(flow, idle_age=None, hard_age=None)) for flow in flows)
+    if settings.json:
+        sys.stdout.writelines(jsonform.list_of(texts))
+    else:
+        sys.stdout.writelines(f" {text}\n" for text in texts)
+
+
+def _text_form(session: Session, names: Names) -> Form:
+    return text_form(session.version, names, session.settings.paint, session.settings.stats)
+
+
+def _dump_parts(session: Session, wanted: FlowFilter) -> None:
+    """Prints each part of the reply as it comes."""
+    if session.version < Version.OF13:
         session.show(flow_parts(session, wanted))
+        return
+    dump = FlowDump(session.version, _text_form(session, NUMBERS))
+    for data in _flow_data(session, wanted):
+        part = FlowStatsReply(more=bool(data[PART_FLAGS] & 1))
+        message = Received(session.version, int.from_bytes(data[4:8], "big"), part)
+        lines = [f" {dump.text(record)}\n" for record in split_flows(data[PART_BYTES:])]
+        sys.stdout.write(f"{heading(message)}\n{''.join(lines)}")
 
 
-def _dump_bytes(session: Session, wanted: FlowFilter) -> None:
-    """The same without an object for each flow: a million are no rarity."""
-    settings = session.settings
-    dump = FlowDump(session.version, session.printer(tables=True).names, settings.stats)
-    plain = settings.stats and not settings.shows_names
-    count = 0
+def _flow_data(session: Session, wanted: FlowFilter) -> Iterator[bytes]:
+    """The parts of the reply without an object for each flow: a million are no rarity."""
+    size = 0
     # Where the flows themselves run down the terminal, they are progress enough.
-    with _progress(not sys.stdout.isatty(), "read") as tell:
+    with _progress(not sys.stdout.isatty(), "bytes read") as tell:
         for data in session.connection.byte_parts(_flow_request(session, wanted)):
-            lines = [f" {line}\n" for line in dump.lines(data[PART_BYTES:])]
-            if plain:
-                part = FlowStatsReply(more=bool(data[PART_FLAGS] & 1))
-                message = Received(session.version, int.from_bytes(data[4:8], "big"), part)
-                lines.insert(0, f"{heading(message)}\n")
-            sys.stdout.write("".join(lines))
-            count += len(lines)
-            tell(count)
+            yield data
+            size += len(data)
+            tell(size)
+
+
+def _sorted_records(session: Session, wanted: FlowFilter) -> Iterable[bytes]:
+    """Each flow in bytes, in the order that the options ask for."""
+    data = _flow_data(session, wanted)
+    flows = (record for part in data for record in split_flows(part[PART_BYTES:]))
+    if not session.settings.sort:
+        return flows
+    value_of = _sort_value(session)
+    keys = FlowDump(session.version, number_form(value_of))
+
+    def key(record: bytes) -> tuple[bool, int]:
+        text = keys.text(record)
+        return _sort_key(session, int(text) if text else None)
+
+    return sorted(flows, key=key)
 
 
 def _sorted(session: Session, flows: Iterable[FlowStats]) -> Iterable[FlowStats]:
-    """Flows in the order that the options ask for."""
-    settings = session.settings
-    if not settings.sort:
+    """The same for flows that are objects."""
+    if not session.settings.sort:
         return flows
-    known = by_name(settings.sort)
-    if settings.sort != "priority" and known is None:
-        raise CommandError(f"{settings.sort}: unknown field to sort by")
+    value_of = _sort_value(session)
+    return sorted(flows, key=lambda flow: _sort_key(session, value_of(flow)))
 
-    def key(flow: FlowStats) -> tuple[int, int]:
-        if known is None:
-            return 0, sign * flow.priority
-        value = field_value(flow.match, known.name)
-        return (1, 0) if value is None else (0, sign * value)
 
-    # Equal flows keep the switch's order, and those without the field come last, either way.
-    sign = -1 if settings.descending else 1
-    return sorted(flows, key=key)
+def _sort_value(session: Session) -> Callable[[FlowStats], int | None]:
+    """What the options sort flows by."""
+    word = session.settings.sort
+    known = by_name(word)
+    if known is not None:
+        name = known.name
+        return lambda flow: field_value(flow.match, name)
+    if word != "priority":
+        raise CommandError(f"{word}: unknown field to sort by")
+    return lambda flow: flow.priority
+
+
+def _sort_key(session: Session, value: int | None) -> tuple[bool, int]:
+    """Equal flows keep the switch's order, and those without the field come last, either way."""
+    sign = -1 if session.settings.descending else 1
+    return value is None, sign * (value or 0)
 
 
 def _dump_aggregate(session: Session, arguments: Sequence[str]) -> None:

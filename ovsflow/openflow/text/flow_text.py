@@ -5,7 +5,6 @@ layout of the printed lines.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ovsflow.openflow.constants import (
     ALL_TABLES,
@@ -329,24 +328,6 @@ def duration(seconds: int, nanoseconds: int) -> str:
     return f"{seconds}.{nanoseconds:09d}".rstrip("0") + "s"
 
 
-class FlowNumbers(NamedTuple):
-    """The numbers of a flow in a dump; attributes as `FlowStats`'s."""
-
-    table_id: int
-    priority: int
-    cookie: int
-    duration_sec: int
-    duration_nsec: int
-    idle_timeout: int
-    hard_timeout: int
-    flags: int
-    importance: int
-    packet_count: int | None
-    byte_count: int | None
-    idle_age: int | None = None
-    hard_age: int | None = None
-
-
 def flow_stats_words(
     flow: FlowStats,
     version: int,
@@ -355,16 +336,8 @@ def flow_stats_words(
     stats: bool = True,
 ) -> str:
     """One flow as `dump-flows` prints it, without the leading blank."""
-    numbers = FlowNumbers(*(getattr(flow, name) for name in FlowNumbers._fields))
     match = match_words(flow.match, flow.priority, names, paint)
     actions = instruction_words(flow.instructions, ActionRenderer(version, names, paint))
-    return stats_words(numbers, match, actions, names, paint, stats)
-
-
-def stats_words(
-    flow: FlowNumbers, match: str, actions: str, names: Names, paint: Paint, stats: bool
-) -> str:
-    """The same from what its match (with the priority) and its actions read as."""
     words = []
     if stats or flow.cookie:
         words.append(f"{paint.param('cookie=')}0x{flow.cookie:x}, ")

@@ -156,11 +156,6 @@ def match_words(
     return ",".join([*first, *words.all()])
 
 
-def match_word_list(match: Match, names: Names = NUMBERS) -> Iterator[str]:
-    """The words of a match one by one, in the order in which they are printed."""
-    return _Words(Keys(match), names, PLAIN).all()
-
-
 class _Words:
     """The printing of one match, part by part in the order of the line."""
 
