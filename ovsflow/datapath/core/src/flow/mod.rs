@@ -4,6 +4,8 @@
 pub mod extract;
 pub mod field;
 mod key;
+mod sparse;
 
 pub use field::{Field, FieldId};
 pub use key::{FlowKey, FlowMask, KEY_WORDS, PACKET_WORDS, Slot, slot};
+pub use sparse::SparseMask;

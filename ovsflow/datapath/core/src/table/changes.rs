@@ -12,7 +12,7 @@
 
 use super::TABLES;
 use super::shape::{MaskWord, Seed, Shape};
-use crate::flow::{FlowKey, FlowMask, slot};
+use crate::flow::{FlowKey, SparseMask, slot};
 use crate::openflow::action::TableId;
 
 /// Changes remembered one by one.
@@ -82,7 +82,7 @@ pub struct Dependence<'a> {
     /// The packet's key as it arrived.
     pub key: &'a FlowKey,
     /// Bits that the walk wrote or moved before or between lookups.
-    pub overwritten: &'a FlowMask,
+    pub overwritten: &'a SparseMask,
     /// Whether NORMAL was part of it.
     pub uses_fdb: bool,
 }
@@ -184,7 +184,7 @@ impl ChangeLog {
             let is_disguised = shape
                 .words
                 .iter()
-                .any(|word| dependence.overwritten.words[usize::from(word.index)] & word.bits != 0);
+                .any(|word| dependence.overwritten.word(word.index) & word.bits != 0);
             let hash = shape.hash_key(self.seed, dependence.key);
             is_disguised || self.stamps[stamp_of(table, hash)] > since
         })
@@ -205,9 +205,8 @@ impl ChangeLog {
                 What::Rule(table) => {
                     visited(table)
                         && entry.words.iter().all(|&(index, mask, value)| {
-                            let index = usize::from(index);
-                            let known = mask & !dependence.overwritten.words[index];
-                            (dependence.key.words[index] ^ value) & known == 0
+                            let known = mask & !dependence.overwritten.word(index);
+                            (dependence.key.words[usize::from(index)] ^ value) & known == 0
                         })
                 }
             }
@@ -273,6 +272,7 @@ const fn stamp_of(table: TableId, hash: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::FlowMask;
 
     fn key(dst: u128) -> FlowKey {
         let mut key = FlowKey::default();
@@ -291,7 +291,7 @@ mod tests {
         bits.set(slot::IPV4_DST, overwritten);
         let dependence = Dependence {
             key: &key(dst),
-            overwritten: &bits,
+            overwritten: &SparseMask::new(&bits),
             uses_fdb: false,
         };
         log.may_affect(since, &dependence, |visited| visited.0 == table)

@@ -3,9 +3,9 @@
 //! Most packets that are the first of their kind get what other kinds have got already.  So a walk
 //! writes to buffers that serve walk after walk, and only what nobody has yet is copied from them.
 
-use super::{Credit, Effect, SparseMask, TableSet, Translation};
+use super::{Credit, Effect, TableSet, Translation};
 use crate::action::DpAction;
-use crate::flow::FlowMask;
+use crate::flow::{FlowMask, SparseMask};
 
 /// A [`Translation`] in buffers that are used again.
 #[derive(Debug, Default)]

@@ -33,7 +33,6 @@ mod pause;
 mod provenance;
 #[cfg(test)]
 pub(crate) mod sample;
-mod sparse;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -49,12 +48,11 @@ pub use learn::LearnedFlow;
 pub use observer::{Observer, Silent};
 pub(crate) use output::METADATA_BITS;
 pub use pause::resume;
-pub use sparse::SparseMask;
 pub use trace::{Happening, Teller, Told, TracedRule};
 
 use crate::action::DpAction;
 use crate::error::DropReason;
-use crate::flow::{FlowKey, FlowMask, slot};
+use crate::flow::{FlowKey, FlowMask, SparseMask, slot};
 use crate::openflow::action::{Action, GroupId, TableId};
 use crate::packet::PortNo;
 use crate::table::RuleId;

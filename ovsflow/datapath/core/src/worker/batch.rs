@@ -10,7 +10,7 @@ use crate::cache::{CompactKey, Entry, Known, NONE, Probe};
 use crate::error::DropReason;
 use crate::execute::{self, MeterVerdict, Sink};
 use crate::flow::extract::{Depth, extract};
-use crate::flow::{FlowKey, FlowMask, KEY_WORDS, slot};
+use crate::flow::{FlowKey, FlowMask, slot};
 use crate::openflow::action::MeterId;
 use crate::packet::Batch;
 use crate::table::Dependence;
@@ -19,11 +19,6 @@ use crate::worker::shared::State;
 
 /// Groups that are run without a look ahead.
 const FEW_GROUPS: usize = 4;
-
-/// What most translations write before a lookup.
-const NOTHING: FlowMask = FlowMask {
-    words: [0; KEY_WORDS],
-};
 
 impl Worker {
     /// Takes all packets of `batch` on their journey, up to the ports' queues.
@@ -368,15 +363,9 @@ fn still_holds(state: &State, entry: &Entry, key: &FlowKey) -> bool {
         // What was learned may be gone: only a walk learns it again.
         return false;
     }
-    let overwritten;
     let dependence = Dependence {
         key,
-        overwritten: if translation.overwritten.is_empty() {
-            &NOTHING
-        } else {
-            overwritten = translation.overwritten.to_mask();
-            &overwritten
-        },
+        overwritten: &translation.overwritten,
         uses_fdb: translation.uses_fdb,
     };
     let visited = |table| translation.tables.contains(table);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::action::DpAction;
 use crate::cache::Known;
-use crate::translate::{Credit, Draft, SparseMask};
+use crate::flow::SparseMask;
+use crate::translate::{Credit, Draft};
 
 /// Translations, and parts of them, made of late.
 ///

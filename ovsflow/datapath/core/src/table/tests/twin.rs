@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 
 use super::generate;
-use crate::flow::{FlowKey, FlowMask};
+use crate::flow::{FlowKey, FlowMask, SparseMask};
 use crate::openflow::action::{GroupId, MeterId, TableId};
 use crate::openflow::modify::{
     FlowMod, GroupKind, GroupMod, GroupModCommand, Match, MeterMod, MeterModCommand, Selection,
@@ -275,7 +275,7 @@ impl Twins {
         for memory in &self.memories {
             let dependence = Dependence {
                 key: &memory.key,
-                overwritten: &FlowMask::default(),
+                overwritten: &SparseMask::default(),
                 uses_fdb: false,
             };
             let may_differ = self

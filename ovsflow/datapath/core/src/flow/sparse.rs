@@ -1,8 +1,8 @@
-//! A mask of which most words are zero, as a translation keeps it.
+//! A mask of which most words are zero, as what is kept for long keeps it.
 
 use std::sync::Arc;
 
-use crate::flow::FlowMask;
+use super::FlowMask;
 
 /// The words of a mask that are not zero, with their places; copies share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,6 +30,18 @@ impl SparseMask {
     /// Whether there is no bit.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The words that are not zero, with their places.
+    pub fn words(&self) -> &[(u8, u64)] {
+        &self.0
+    }
+
+    /// The bits of one word.
+    pub fn word(&self, index: u8) -> u64 {
+        let words = self.0.iter();
+        let word = |all, &(place, word)| if place == index { word } else { all };
+        words.fold(0, word)
     }
 
     /// The whole mask.
