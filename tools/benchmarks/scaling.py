@@ -1,4 +1,4 @@
-"""What a second worker brings: two that each have a core, beside one that has a core.
+"""What a second worker brings: one switch with two of them, which both work or one alone, by turns.
 
 Each worker replays the same trace from memory into one table and to one port, so all that they
 share is what a switch's workers share: rules, ports, the processor's memory.  The second one's
@@ -6,14 +6,15 @@ core is the machine's other one, where the control thread runs, and who counts.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ovsflow.testing.lab import Lab
 from tools.benchmarks import traces
 from tools.benchmarks.core import PREFIX
-from tools.benchmarks.core_peers import Core, Ovsflow, Place, Shape, awake
-from tools.benchmarks.measure import OURS, Contest, Key, Measure, Plan, Progress
+from tools.benchmarks.core_peers import WARM_SECONDS, Core, Ovsflow, Place, Shape, awake
+from tools.benchmarks.measure import OURS, Contest, Key, Plan, Progress
 
 ONE_WORKER = "one-worker"
 #: A port is received from by the worker of its number, modulo two.
@@ -21,20 +22,18 @@ SECOND = 4
 FLOWS = 1_000
 
 
-class TwoWorkers(Ovsflow):
-    """Ovsflow with two workers, and something to do for each."""
-
-    def __init__(self, lab: Lab) -> None:
-        """Starts it, without ports."""
-        super().__init__(lab, Shape.PLAIN, workers=2)
-        self.arrives = Place(self.arrives.socket, (*self.arrives.ports, SECOND))
-
-    def open(self, capture: Path, record: Path | None = None) -> None:
-        """Opens the ports."""
-        super().open(capture, record)
-        self.node.ovsflow(
-            "port", "add", "br0", f"in{SECOND}={SECOND}:pcap,file={capture},loop=true"
-        )
+@contextlib.contextmanager
+def both(core: Core, capture: Path) -> Iterator[None]:
+    """Gives the second worker something to do while the block lasts."""
+    first = core.arrives
+    port = f"in{SECOND}={SECOND}:pcap,file={capture},loop=true"
+    core.node.ovsflow("port", "add", "br0", port)
+    core.arrives = Place(first.socket, (*first.ports, SECOND))
+    try:
+        yield
+    finally:
+        core.arrives = first
+        core.node.ovsflow("port", "del", "br0", f"in{SECOND}")
 
 
 SCENARIOS = {"scaling-2": "Mpps"}
@@ -52,20 +51,22 @@ def plans(wanted: Sequence[Key], seconds: float) -> list[Plan]:
 
 @contextlib.contextmanager
 def contest(seconds: float, progress: Progress) -> Iterator[Contest]:
-    """Both switches, warm, each stopped until its turn."""
-    with Lab() as two, Lab() as one, Lab() as files:
+    """A warm switch, stopped between the turns of one worker and of two."""
+    with Lab() as lab, Lab() as files:
         capture = files.directory / "trace.pcap"
         traces.write_pcap(capture, traces.flow_frames(FLOWS))
-        sides: Mapping[str, Core] = {OURS: TwoWorkers(two), ONE_WORKER: Ovsflow(one, Shape.PLAIN)}
+        core = Ovsflow(lab, Shape.PLAIN, workers=2)
 
-        def measure(core: Core) -> Measure:
-            return lambda: {"scaling-2": core.turn(seconds)}
+        def two() -> Mapping[str, float]:
+            with core.awake(), both(core, capture):
+                time.sleep(WARM_SECONDS)
+                return {"scaling-2": core.rate(seconds)}
 
-        with awake(sides):
-            for side, core in sides.items():
-                core.set_flows((f"{PREFIX},actions=output:2",))
-                core.open(capture)
-                progress(f"scaling-2: warming up {side}")
-                core.settle(progress)
-                core.stop()
-            yield Contest(SCENARIOS, {side: measure(core) for side, core in sides.items()})
+        with awake({OURS: core}):
+            core.set_flows((f"{PREFIX},actions=output:2",))
+            core.open(capture)
+            core.settle(progress)
+            core.stop()
+            yield Contest(
+                SCENARIOS, {OURS: two, ONE_WORKER: lambda: {"scaling-2": core.turn(seconds)}}
+            )
