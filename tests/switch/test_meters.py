@@ -1,8 +1,10 @@
 """Meters by what they let pass, what they count, and what goes with them."""
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +13,17 @@ from ovsflow.errors import RefusedError
 from ovsflow.openflow.codec import decode, encode
 from ovsflow.openflow.constants import FlowModCommand, MeterModCommand
 from ovsflow.openflow.instructions import Instructions
-from ovsflow.openflow.meter_stats import MeterStats, MeterStatsReply, MeterStatsRequest
+from ovsflow.openflow.meter_stats import (
+    MeterFeaturesReply,
+    MeterFeaturesRequest,
+    MeterStats,
+    MeterStatsReply,
+    MeterStatsRequest,
+)
 from ovsflow.openflow.modify import FlowMod
 from ovsflow.openflow.text.parse import parse_flow, parse_meter
 from tests.switch.samples import FRAMES, summed
+from tests.switch.test_monitors import Watcher
 from tests.switch.wire import apply
 
 
@@ -218,3 +227,26 @@ def test_no_flow_can_name_a_meter_of_the_switch_itself(switch: Switch, virtual: 
     number = {"controller": 0xFFFFFFFE, "slowpath": 0xFFFFFFFD}[virtual]
     flow = FlowMod(instructions=Instructions(meter=number))
     assert apply(switch.plane.datapath, 4, encode(flow, 4, 1)) == (12, 2)
+
+
+@pytest.mark.parametrize("compat", ["spec", "ovs"])
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_the_features_of_1_5_are_told_where_the_specification_is_followed(
+    switch: Switch, version: int, compat: str
+) -> None:
+    switch.plane.datapath.configure({"compat": compat})
+    watcher = Watcher(switch, version)
+    with watcher.sock:
+        watcher.send(MeterFeaturesRequest())
+        (reply,) = watcher.settle()
+    assert isinstance(reply, MeterFeaturesReply)
+    assert reply.max_meter == 0x40000
+    # OFPMFF_ACTION_SET and OFPMFF_ANY_POSITION.
+    assert reply.features == (3 if (version, compat) == (6, "spec") else None)
+
+
+def test_ovs_ofctl_reads_the_features_where_open_vswitch_is_followed(tmp_path: Path) -> None:
+    with Switch("m9", workers=0, rundir=tmp_path, settings={"compat": "ovs"}):
+        command = ["ovs-ofctl", "-O", "OpenFlow15", "meter-features", f"unix:{tmp_path}/m9.mgmt"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "max_meter:262144 max_bands:8" in done.stdout

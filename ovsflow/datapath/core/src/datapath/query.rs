@@ -10,8 +10,14 @@ use crate::openflow::encode::{self, Multipart};
 use crate::openflow::error::encode_error;
 use crate::openflow::tell::{FlowFilter, GroupFeatures, MeterConfig, MeterFeatures, TableFeatures};
 use crate::openflow::{Version, error};
-use crate::table::{FlowCursor, Group, MAX_BANDS, MAX_GROUPS, MAX_METERS, Pipeline, TABLES};
+use crate::table::{
+    Compat, FlowCursor, Group, MAX_BANDS, MAX_GROUPS, MAX_METERS, Pipeline, TABLES,
+};
 use crate::time::Now;
+
+/// OFPMFF_* of OpenFlow 1.5: meters work in action sets, and anywhere in a list.
+const ACTION_SET: u32 = 1;
+const ANY_POSITION: u32 = 2;
 
 /// Rules looked at in one step; their entries are some 256 KiB.
 const STEP: usize = 2048;
@@ -226,6 +232,8 @@ fn meters(
                 capabilities: 0xf,
                 max_bands: MAX_BANDS as u8,
                 max_color: 0,
+                // Open vSwitch and its clients have no such word in any version.
+                flags: (pipeline.compat() == Compat::Spec).then_some(ACTION_SET | ANY_POSITION),
             };
             reply.entry(|out| encode::meter_features(version, &features, out));
             return Ok(None);

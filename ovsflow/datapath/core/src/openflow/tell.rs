@@ -166,6 +166,8 @@ pub struct MeterFeatures {
     pub capabilities: u32,
     pub max_bands: u8,
     pub max_color: u8,
+    /// OFPMFF_* of OpenFlow 1.5; `None` for the form without them.
+    pub flags: Option<u32>,
 }
 
 /// What groups can do.

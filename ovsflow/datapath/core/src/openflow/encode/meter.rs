@@ -52,10 +52,10 @@ pub fn meter_features(version: Version, features: &MeterFeatures, out: &mut Vec<
     put32(out, features.band_types);
     put32(out, features.capabilities);
     out.extend_from_slice(&[features.max_bands, features.max_color, 0, 0]);
-    if version == Version::Of15 {
-        const ACTION_SET: u32 = 1;
-        const ANY_POSITION: u32 = 2;
-        put32(out, ACTION_SET | ANY_POSITION);
+    if version == Version::Of15
+        && let Some(flags) = features.flags
+    {
+        put32(out, flags);
         put_zeros(out, 4);
     }
 }
