@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import platform
 import re
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ovsflow.testing.lab import Lab, Node
-from tests.system.conftest import Wired
+from tests.system.conftest import Wired, shown
 
 
 def counter(node: Node, name: str) -> int:
@@ -101,17 +102,39 @@ def test_a_file_arrives_whole_with_all_offloads_on(wired: Wired, family: str) ->
     features = wired.h1.run("ethtool", "-k", "eth0")
     assert "tx-checksumming: on" in features
     assert "tcp-segmentation-offload: on" in features
+    a_file_arrives(wired, family)
+
+
+def a_file_arrives(wired: Wired, target: str) -> None:
+    """Sends a file over TCP from one host to the other, and wants every byte of it."""
     payload = wired.lab.directory / "payload"
     content = b"".join(hashlib.sha256(bytes([i & 255, i >> 8])).digest() for i in range(1 << 16))
     payload.write_bytes(content * 32)
     errors = counter(wired.h2, "TcpInCsumErrors")
-    server = wired.lab.start(wired.h2, "server", sys.executable, "-c", SERVER, family)
+    server = wired.lab.start(wired.h2, "server", sys.executable, "-c", SERVER, target)
     wired.lab.wait_for(lambda: "listening" in server.output(), "server", server)
-    wired.h1.run(sys.executable, "-c", CLIENT, family, str(payload), timeout=60)
+    wired.h1.run(sys.executable, "-c", CLIENT, target, str(payload), timeout=60)
     server.process.wait(20)
     expected = hashlib.sha256(payload.read_bytes()).hexdigest()
     assert server.output().split()[1:] == [str(payload.stat().st_size), expected]
     assert counter(wired.h2, "TcpInCsumErrors") == errors
+
+
+@pytest.mark.parametrize("change", ["delete vxuplink0", "set vxuplink0 down"])
+def test_show_tells_what_is_used_when_the_uplink_is_no_more(wired: Wired, change: str) -> None:
+    def tells(way: str) -> bool:
+        told = [port["backend"] for port in shown(wired.s1, "br1")["ports"] if port["number"] == 2]
+        text = wired.s1.ovsflow("show", "br1")
+        return f"super-frames {way}" in str(told) and way in " ".join(text.split())
+
+    if tuple(map(int, platform.release().split(".")[:2])) < (6, 17):
+        pytest.skip("the kernel knows no segmentation inside UDP tunnels on TAP devices")
+    wired.tunnel()
+    a_file_arrives(wired, "10.0.0.2")
+    assert tells("through a tap uplink")
+    wired.s1.run("ip", "link", *change.split())
+    a_file_arrives(wired, "10.0.0.2")
+    assert tells("by UDP segmentation")
 
 
 @pytest.mark.parametrize("direction", [[], ["-R"]], ids=["forward", "reverse"])

@@ -33,7 +33,7 @@ pub use event::PacketInFormat;
 pub use view::{MacRow, PortChange, PortNumbers, PortView, Setting};
 
 use crate::packet::{Packet, PortNo};
-use crate::port::MemoryPort;
+use crate::port::{Backend, MemoryPort};
 use crate::time::Now;
 use crate::worker::{self, Cell, Shared, Thread, Worker, tell};
 
@@ -53,7 +53,7 @@ pub enum Refusal {
 /// What the front knows of a port beyond what the tables know.
 struct PortRecord {
     options: BTreeMap<String, String>,
-    backend: String,
+    backend: Backend,
     memory: Option<MemoryPort>,
     /// The worker that receives from it.
     worker: usize,

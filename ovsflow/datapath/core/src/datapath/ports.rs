@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Datapath, PortChange, PortNumbers, PortRecord, PortView, Refusal};
 use crate::packet::{HEADROOM, LARGE_FRAME, Packet, Pool, PortNo, gso};
-use crate::port::{self, OpenError, OpenPort};
+use crate::port::{self, OpenError, Receiver, SenderFactory};
 use crate::table::Port;
 use crate::time::Now;
 
@@ -29,14 +29,15 @@ impl Datapath {
                     },
                 },
             )?;
+        let worker = number.0 as usize % self.cells.len();
+        self.connect(number, name, worker, (open.receivers, &*open.sender))?;
+        let facts = open.facts;
         let record = PortRecord {
             options,
-            backend: open.facts.backend.clone(),
-            memory: open.memory.clone(),
-            worker: number.0 as usize % self.cells.len(),
+            backend: open.backend,
+            memory: open.memory,
+            worker,
         };
-        let facts = open.facts.clone();
-        self.connect(number, name, record.worker, open)?;
         self.records().insert(number, record);
         self.shared.write().pipeline.set_port(Port {
             number,
@@ -78,19 +79,19 @@ impl Datapath {
         number: PortNo,
         name: &str,
         first: usize,
-        open: OpenPort,
+        (receivers, factory): (Vec<Box<dyn Receiver>>, &dyn SenderFactory),
     ) -> Result<(), Refusal> {
         let host = |error| Refusal::Host {
             name: name.to_owned(),
             error,
         };
-        let senders = self.cells.iter().map(|_| open.sender.sender());
+        let senders = self.cells.iter().map(|_| factory.sender());
         let senders = senders.collect::<std::io::Result<Vec<_>>>().map_err(host)?;
         for (cell, sender) in self.cells.iter().zip(senders) {
             cell.visit().add_sender(number, sender);
         }
         let threads = self.threads();
-        for (index, receiver) in open.receivers.into_iter().enumerate() {
+        for (index, receiver) in receivers.into_iter().enumerate() {
             let worker = (first + index) % self.cells.len();
             let fd = receiver.fd();
             self.cell(worker).visit().add_receiver(number, receiver);
@@ -202,7 +203,7 @@ fn view(port: &Port, record: Option<&PortRecord>) -> PortView {
         state: port.state,
         speed: port.speed,
         mtu: port.mtu,
-        backend: record.map(|r| r.backend.clone()).unwrap_or_default(),
+        backend: record.map(|r| r.backend.to_string()).unwrap_or_default(),
         added: port.added,
     }
 }

@@ -7,6 +7,7 @@
 //! to do.  Only what comes out again bit for bit is put together (see
 //! [`crate::packet::gso::merge_run`]).  Counters go on to count datagrams.
 
+use super::way::Way;
 use super::{Batch, PortCounters};
 use crate::packet::gso::merge_run;
 use crate::packet::number::view;
@@ -26,22 +27,47 @@ struct Count {
     bytes: u32,
 }
 
-/// How many packets each frame of a batch stands for.
+/// How many packets each frame of a batch stands for; empty if each stands for itself.
 #[derive(Debug, Default)]
+pub(super) struct Counts(Vec<Count>);
+
+/// Makes bundles until the kernel refuses one.
+#[derive(Debug)]
 pub(super) struct Bundles {
-    /// Empty if each frame stands for itself.
-    counts: Vec<Count>,
-    /// Whether the kernel knows no such frames.
-    refused: bool,
+    way: Way,
+    /// What was done to the batch in hand.
+    counts: Counts,
 }
 
 impl Bundles {
+    /// Closes `way` when the kernel knows no such frames.
+    pub(super) fn new(way: &Way) -> Self {
+        Self {
+            way: way.clone(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// What [`Self::make`] did.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Notes that the kernel did not take a frame that stands for so many packets: it gets no more
+    /// bundles if that was one.
+    pub(super) fn note_refused(&self, packets: u64) {
+        if packets > 1 {
+            self.way.close();
+        }
+    }
+
     /// Puts long runs of equal datagrams in `packets` together, and remembers what was done
     /// until the next call.
     pub(super) fn make(&mut self, packets: &mut Batch, pool: &mut Pool) {
-        self.counts.clear();
+        let Counts(counts) = &mut self.counts;
+        counts.clear();
         let any_alike = || packets.windows(2).any(|pair| alike(&pair[0], &pair[1]));
-        if packets.len() < BUNDLE_LEAST || self.refused || !any_alike() {
+        if packets.len() < BUNDLE_LEAST || !self.way.is_open() || !any_alike() {
             return;
         }
         let (mut at, mut kept) = (0, 0);
@@ -49,7 +75,7 @@ impl Bundles {
             let Some(count) = take_run(rest, pool) else {
                 break;
             };
-            self.counts.push(count);
+            counts.push(count);
             packets.swap(kept, at);
             kept += 1;
             at += count.packets as usize;
@@ -58,10 +84,12 @@ impl Bundles {
             pool.give(packet);
         }
     }
+}
 
+impl Counts {
     /// Counts `packet`, the `index`-th of the batch, as sent.
     pub(super) fn count_sent(&self, index: usize, packet: &Packet, counters: &mut PortCounters) {
-        match self.counts.get(index) {
+        match self.0.get(index) {
             Some(count) => {
                 counters.tx_packets += u64::from(count.packets);
                 counters.tx_bytes += u64::from(count.bytes);
@@ -73,15 +101,9 @@ impl Bundles {
         }
     }
 
-    /// Notes that the kernel did not take the `index`-th of the batch: it gets no more bundles if
-    /// that was one.
-    pub(super) fn note_refused(&mut self, index: usize) {
-        self.refused |= self.packets(index) > 1;
-    }
-
-    /// How many packets are lost with the `index`-th of the batch.
+    /// How many packets the `index`-th of the batch stands for.
     pub(super) fn packets(&self, index: usize) -> u64 {
-        let count = self.counts.get(index);
+        let count = self.0.get(index);
         count.map_or(1, |count| u64::from(count.packets))
     }
 }
@@ -138,4 +160,4 @@ fn alike(a: &Packet, b: &Packet) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

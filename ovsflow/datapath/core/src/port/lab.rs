@@ -169,6 +169,14 @@ pub(super) fn send(port: &OpenPort, packet: Packet) -> PortCounters {
     counters
 }
 
+/// Sends packets as one batch; what became of them.
+pub(super) fn send_batch(sender: &mut Box<dyn Sender>, packets: Vec<Packet>) -> PortCounters {
+    let mut counters = PortCounters::default();
+    let mut packets = packets.into_iter().map(Box::new).collect();
+    sender.send(Now(0), &mut packets, &mut pool(), &mut counters);
+    counters
+}
+
 /// Waits until something arrives or is counted as lost, at most two seconds.
 pub(super) fn wait_and_receive(port: &mut OpenPort, counters: &mut PortCounters) -> Batch {
     let poller = Poller::new().unwrap();

@@ -217,9 +217,9 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         sender: Box::new(MemorySenders(wire.clone())),
         facts: PortFacts {
             state: STATE_LIVE,
-            backend: "memory".to_owned(),
             ..PortFacts::default()
         },
+        backend: Box::new("memory"),
         memory: Some(MemoryPort(wire)),
     })
 }

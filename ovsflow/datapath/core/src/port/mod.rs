@@ -33,13 +33,14 @@ mod tap;
 mod tunnel;
 mod virtio;
 mod vxlan;
+mod way;
 
 use std::io;
 use std::os::fd::RawFd;
 
 pub use crate::packet::{Batch, Key, Local, Remote, TunnelConfig, VXLAN_PORT};
 pub use memory::MemoryPort;
-pub use open::{OpenError, OpenPort, PortFacts, SenderFactory, open};
+pub use open::{Backend, OpenError, OpenPort, PortFacts, SenderFactory, open};
 pub(crate) use sys::{Event, Poller, monotonic_now};
 
 use crate::error::DropCounters;

@@ -28,8 +28,6 @@ pub struct PortFacts {
     pub state: u32,
     /// Speed in kbit/s; 0 if unknown.
     pub speed: u32,
-    /// How packets enter and leave, in words for people.
-    pub backend: String,
     /// Configuration of a tunnel port, which translation needs.
     pub tunnel: Option<TunnelConfig>,
 }
@@ -39,6 +37,10 @@ pub(super) const STATE_LINK_DOWN: u32 = 1;
 /// OFPPS_LIVE of OpenFlow 1.3.
 pub(super) const STATE_LIVE: u32 = 4;
 
+/// Tells how packets enter and leave, whenever it is asked: what the kernel refuses later is done
+/// in another way.
+pub type Backend = Box<dyn fmt::Display + Send>;
+
 /// A port, opened: dropping all of its halves closes it.
 pub struct OpenPort {
     /// Receiving halves, one at least; each goes to one worker.
@@ -47,6 +49,8 @@ pub struct OpenPort {
     pub sender: Box<dyn SenderFactory>,
     /// What the port is like.
     pub facts: PortFacts,
+    /// How packets enter and leave now, in words for people.
+    pub backend: Backend,
     /// The other end of a `memory` port, for tests and embedders.
     pub memory: Option<MemoryPort>,
 }
@@ -99,6 +103,9 @@ pub(super) fn shared_by(receivers: usize) -> String {
         count => format!(", {count} receivers"),
     }
 }
+
+/// Says of a port that equal datagrams are not put together.
+pub(super) const NO_BUNDLES: &str = ", sent datagram by datagram";
 
 type OpenKind = fn(&mut Request<'_>) -> Result<OpenPort, OpenError>;
 

@@ -77,9 +77,9 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         receivers: vec![Box::new(receiver)],
         facts: PortFacts {
             state: STATE_LIVE,
-            backend: format!("patch to {}", end.peer),
             ..PortFacts::default()
         },
+        backend: Box::new(format!("patch to {}", end.peer)),
         sender: Box::new(PatchSenders(end)),
         memory: None,
     })

@@ -163,9 +163,9 @@ fn is_shared(open: fn(Make) -> (OpenPort, Arrive), make: Make, both_ways: bool) 
     in_namespace(move || {
         let (mut port, mut arrive) = open(make);
         assert!(
-            port.facts.backend.contains(", 2 receivers"),
+            port.backend.to_string().contains(", 2 receivers"),
             "{}",
-            port.facts.backend
+            port.backend
         );
         let ways: &[bool] = if both_ways { &[false, true] } else { &[false] };
         let mut sent = Vec::new();

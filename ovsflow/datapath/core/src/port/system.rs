@@ -14,19 +14,22 @@
 mod receive;
 mod sockets;
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use self::receive::PacketReceiver;
-use self::sockets::packet_sockets;
-use super::bundle::Bundles;
+use self::sockets::{Opened, packet_sockets};
+use super::bundle::{Bundles, Counts};
 use super::fit::{cut, cut_odd_shapes, finish_all, lose, refusal};
 use super::open::{
-    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory, shared_by,
+    NO_BUNDLES, OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE,
+    SenderFactory, shared_by,
 };
 use super::shorten::{Room, shorten};
 use super::sys::{Device, IngressBlock, Outgoing, Socket, VNET_HEADER, send_messages};
+use super::way::Way;
 use super::{BATCH_SIZE, Batch, PortCounters, Sender, virtio};
 use crate::packet::{Packet, Pool};
 use crate::time::Now;
@@ -44,11 +47,16 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         // packet socket; hosts rarely have an address on a switch port.
         false => IngressBlock::new(device.index).ok(),
     };
-    let mut facts = facts(&device, host || block.is_some())?;
+    let facts = facts(&device)?;
     // All were made in the same way.
     let vnet = opened.iter().all(|one| one.abilities.vnet);
-    let kind = opened.first().map(ToString::to_string).unwrap_or_default();
-    facts.backend = format!("{kind}{}{}", facts.backend, shared_by(opened.len()));
+    let bundles = Way::new(true);
+    let backend = PacketBackend {
+        kind: opened.first().map_or("", Opened::kind),
+        host_as_asked: host || block.is_some(),
+        receivers: opened.len(),
+        bundles: bundles.clone(),
+    };
     let (block, mut sockets) = (block.map(Arc::new), Vec::new());
     let receivers = opened.into_iter().map(|one| {
         let socket = Arc::new(one.socket);
@@ -63,30 +71,49 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
             sockets,
             made: AtomicUsize::new(0),
             vnet,
+            bundles,
             mtu: facts.mtu as usize,
         }),
+        backend: Box::new(backend),
         facts,
         memory: None,
     })
 }
 
-fn facts(device: &Device, host_as_asked: bool) -> io::Result<PortFacts> {
+fn facts(device: &Device) -> io::Result<PortFacts> {
     let state = match device.flags()?.is_running() {
         true => STATE_LIVE,
         false => STATE_LINK_DOWN,
-    };
-    let note = match host_as_asked {
-        true => "",
-        false => ", host stack sees frames too",
     };
     Ok(PortFacts {
         hw_addr: device.hw_addr()?,
         mtu: device.mtu()?,
         state,
         speed: device.speed(),
-        backend: note.to_owned(),
         tunnel: None,
     })
+}
+
+/// How frames come and go.
+struct PacketBackend {
+    kind: &'static str,
+    /// Whether the host sees what arrives just where somebody wants it to.
+    host_as_asked: bool,
+    receivers: usize,
+    bundles: Way,
+}
+
+impl fmt::Display for PacketBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)?;
+        if !self.host_as_asked {
+            f.write_str(", host stack sees frames too")?;
+        }
+        if !self.bundles.is_open() {
+            f.write_str(NO_BUNDLES)?;
+        }
+        f.write_str(&shared_by(self.receivers))
+    }
 }
 
 struct PacketSenders {
@@ -94,6 +121,8 @@ struct PacketSenders {
     /// Senders made so far: they take turns in what they send through.
     made: AtomicUsize,
     vnet: bool,
+    /// Equal datagrams as one frame.
+    bundles: Way,
     mtu: usize,
 }
 
@@ -104,7 +133,7 @@ impl SenderFactory for PacketSenders {
             socket: self.sockets[turn].clone(),
             mtu: self.mtu,
             vnet: self.vnet,
-            bundles: Bundles::default(),
+            bundles: Bundles::new(&self.bundles),
         }))
     }
 }
@@ -123,7 +152,7 @@ impl PacketSender {
     fn send_all(
         &self,
         packets: &[Box<Packet>],
-        bundles: &mut Bundles,
+        counts: &Counts,
         pool: &mut Pool,
         counters: &mut PortCounters,
     ) {
@@ -139,7 +168,7 @@ impl PacketSender {
             match sent {
                 Ok(sent) if sent > 0 => {
                     for (packet, at) in packets[next..].iter().zip(next..next + sent) {
-                        bundles.count_sent(at, packet, counters);
+                        counts.count_sent(at, packet, counters);
                     }
                     next += sent;
                 }
@@ -147,13 +176,13 @@ impl PacketSender {
                 Err(error) => {
                     let gso = packet.offload.gso.is_some();
                     if gso && error.raw_os_error() == Some(libc::EINVAL) {
-                        bundles.note_refused(next);
+                        self.bundles.note_refused(counts.packets(next));
                         let mut pieces = Batch::new();
                         cut(packet, pool, &mut pieces, counters);
-                        self.send_all(&pieces, &mut Bundles::default(), pool, counters);
+                        self.send_all(&pieces, &Counts::default(), pool, counters);
                         pieces.drain(..).for_each(|piece| pool.give(piece));
                     } else {
-                        (0..bundles.packets(next)).for_each(|_| lose(refusal(&error), counters));
+                        (0..counts.packets(next)).for_each(|_| lose(refusal(&error), counters));
                     }
                     next += 1;
                 }
@@ -193,15 +222,13 @@ impl Sender for PacketSender {
             // What cannot be made shorter is left to the kernel to refuse.
             shorten(packet, Room::Datagram(self.mtu));
         }
-        let mut bundles = std::mem::take(&mut self.bundles);
         if self.vnet {
             cut_odd_shapes(packets, pool, counters);
-            bundles.make(packets, pool);
+            self.bundles.make(packets, pool);
         } else {
             finish_all(packets, pool, counters);
         }
-        self.send_all(packets, &mut bundles, pool, counters);
-        self.bundles = bundles;
+        self.send_all(packets, self.bundles.counts(), pool, counters);
         packets.drain(..).for_each(|packet| pool.give(packet));
     }
 }

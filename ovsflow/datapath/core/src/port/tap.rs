@@ -4,8 +4,9 @@
 //! The device lives as long as the port.  Each frame carries a virtio-net header, so that the
 //! host may leave checksums and segmentation to us and we to it.
 
+use std::fmt;
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,11 +14,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::bundle::Bundles;
 use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
-    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory, shared_by,
+    NO_BUNDLES, OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE,
+    SenderFactory, shared_by,
 };
 use super::sys::{
     Device, TapLosses, VNET_HEADER, open_tap, open_tap_queues, set_tap_offload, tun_offload,
+    write_frame,
 };
+use super::way::Way;
 use super::{BATCH_SIZE, Batch, Intake, PortCounters, Receiver, Sender, virtio};
 use crate::error::DropReason;
 use crate::packet::gso::complete_crc;
@@ -73,22 +77,44 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
             false => STATE_LINK_DOWN,
         },
         speed: device.speed(),
-        backend: format!(
-            "tap, {}{}",
-            offered.map_or("no offload", |(_, text)| text),
-            shared_by(files.len())
-        ),
         tunnel: None,
+    };
+    let bundles = Way::new(true);
+    let backend = TapBackend {
+        offload: offered.map_or("no offload", |(_, text)| text),
+        receivers: files.len(),
+        bundles: bundles.clone(),
     };
     Ok(OpenPort {
         receivers,
         sender: Box::new(TapSenders {
             files,
+            bundles,
             made: AtomicUsize::new(0),
         }),
+        backend: Box::new(backend),
         facts,
         memory: None,
     })
+}
+
+/// How frames come and go.
+struct TapBackend {
+    /// What the host leaves to us.
+    offload: &'static str,
+    receivers: usize,
+    bundles: Way,
+}
+
+impl fmt::Display for TapBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bundles = match self.bundles.is_open() {
+            true => "",
+            false => NO_BUNDLES,
+        };
+        let shared = shared_by(self.receivers);
+        write!(f, "tap, {}{bundles}{shared}", self.offload)
+    }
 }
 
 /// As many queues of a device as shall receive; one where the kernel cannot divide flows.
@@ -171,6 +197,8 @@ impl Receiver for TapReceiver {
 
 struct TapSenders {
     files: Vec<Arc<File>>,
+    /// Equal datagrams as one frame.
+    bundles: Way,
     /// Senders made so far: they take turns in what they write to.
     made: AtomicUsize,
 }
@@ -180,7 +208,7 @@ impl SenderFactory for TapSenders {
         let turn = self.made.fetch_add(1, Ordering::Relaxed) % self.files.len();
         Ok(Box::new(TapSender {
             file: self.files[turn].clone(),
-            bundles: Bundles::default(),
+            bundles: Bundles::new(&self.bundles),
         }))
     }
 }
@@ -194,7 +222,7 @@ impl TapSender {
     fn write(&self, packet: &Packet) -> io::Result<()> {
         let header = virtio::encode(packet);
         let slices = [IoSlice::new(&header), IoSlice::new(packet.bytes())];
-        (&*self.file).write_vectored(&slices).map(|_| ())
+        write_frame(&self.file, &slices)
     }
 
     /// Writes a packet, or its segments if the kernel does not take the whole.
@@ -256,12 +284,13 @@ impl Sender for TapSender {
     ) {
         cut_odd_shapes(packets, pool, counters);
         self.bundles.make(packets, pool);
+        let counts = self.bundles.counts();
         for (index, packet) in packets.drain(..).enumerate() {
             match self.write_or_cut(&packet, pool, counters) {
-                Written::Whole => self.bundles.count_sent(index, &packet, counters),
-                Written::InPieces => self.bundles.note_refused(index),
+                Written::Whole => counts.count_sent(index, &packet, counters),
+                Written::InPieces => self.bundles.note_refused(counts.packets(index)),
                 Written::Not(reason) => {
-                    (0..self.bundles.packets(index)).for_each(|_| lose(reason, counters));
+                    (0..counts.packets(index)).for_each(|_| lose(reason, counters));
                 }
             }
             pool.give(packet);

@@ -42,6 +42,12 @@ fn datagram(v6: bool, ports: u16, id: u16, df: bool, payload: &[u8]) -> Vec<u8> 
     frame
 }
 
+/// Datagrams that make one bundle.
+pub(in crate::port) fn equal_datagrams(count: u16) -> Vec<Vec<u8>> {
+    let one = |id| datagram(false, 9000, id, true, &[1; 64]);
+    (0..count).map(one).collect()
+}
+
 fn packet(frame: &[u8]) -> Box<Packet> {
     let mut packet = Packet::with_capacity(LARGE_FRAME);
     packet.set_frame(frame);
@@ -114,9 +120,10 @@ fn test_only_long_runs_that_come_out_again_are_bundled() {
     for (name, frames, runs) in cases {
         let mut packets: Batch = frames.iter().map(|frame| packet(frame)).collect();
         let mut pool = Pool::new(LARGE_FRAME, 0);
-        let mut bundles = Bundles::default();
+        let mut bundles = Bundles::new(&Way::new(true));
         bundles.make(&mut packets, &mut pool);
-        let got: Vec<_> = (0..packets.len()).map(|at| bundles.packets(at)).collect();
+        let counts = bundles.counts();
+        let got: Vec<_> = (0..packets.len()).map(|at| counts.packets(at)).collect();
         assert_eq!(
             got,
             runs.iter().map(|&n| u64::from(n)).collect::<Vec<_>>(),
@@ -125,7 +132,7 @@ fn test_only_long_runs_that_come_out_again_are_bundled() {
         let bytes: usize = frames.iter().map(Vec::len).sum();
         let mut counters = PortCounters::default();
         for (at, packet) in packets.iter().enumerate() {
-            bundles.count_sent(at, packet, &mut counters);
+            counts.count_sent(at, packet, &mut counters);
         }
         assert_eq!(counters.tx_packets, frames.len() as u64, "{name}");
         assert_eq!(counters.tx_bytes, bytes as u64, "{name}");
@@ -137,19 +144,22 @@ fn test_only_long_runs_that_come_out_again_are_bundled() {
 
 #[test]
 fn test_kernel_that_refuses_bundles_gets_no_more() {
-    let frames: Vec<_> = (0..10)
-        .map(|n| packet(&datagram(false, 9000, n, true, &[1; 64])))
-        .collect();
-    let mut bundles = Bundles::default();
+    let frames = equal_datagrams(10);
+    let way = Way::new(true);
+    let (mut bundles, mut others) = (Bundles::new(&way), Bundles::new(&way));
     let mut pool = Pool::new(LARGE_FRAME, 0);
     let mut copy = |bundles: &mut Bundles| {
-        let mut batch: Batch = frames.iter().map(|p| packet(p.bytes())).collect();
+        let mut batch: Batch = frames.iter().map(|frame| packet(frame)).collect();
         bundles.make(&mut batch, &mut pool);
         batch.len()
     };
     assert_eq!(copy(&mut bundles), 1);
-    bundles.note_refused(0);
+    bundles.note_refused(1);
+    assert!(way.is_open(), "a packet by itself is no bundle");
+    bundles.note_refused(bundles.counts().packets(0));
     assert_eq!(copy(&mut bundles), 10);
+    assert_eq!(copy(&mut others), 10, "nor do the port's other senders try");
+    assert!(!way.is_open());
 }
 
 proptest! {
@@ -166,7 +176,7 @@ proptest! {
             }
         }
         let mut packets: Batch = sent.iter().map(|frame| packet(frame)).collect();
-        Bundles::default().make(&mut packets, &mut Pool::new(LARGE_FRAME, 0));
+        Bundles::new(&Way::new(true)).make(&mut packets, &mut Pool::new(LARGE_FRAME, 0));
         prop_assert_eq!(on_the_wire(&packets), sent);
     }
 }

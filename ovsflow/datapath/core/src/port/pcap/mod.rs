@@ -86,13 +86,13 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
         )),
         facts: PortFacts {
             state: STATE_LIVE,
-            backend: match (read, write) {
-                (Some(read), Some(write)) => format!("reads {read}, writes {write}"),
-                (Some(read), None) => format!("reads {read}"),
-                (None, write) => format!("writes {}", write.unwrap_or_default()),
-            },
             ..PortFacts::default()
         },
+        backend: Box::new(match (read, write) {
+            (Some(read), Some(write)) => format!("reads {read}, writes {write}"),
+            (Some(read), None) => format!("reads {read}"),
+            (None, write) => format!("writes {}", write.unwrap_or_default()),
+        }),
         memory: None,
     })
 }

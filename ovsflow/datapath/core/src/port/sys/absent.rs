@@ -1,7 +1,9 @@
 //! For tests: what the kernel is to lack, seen from the calling thread.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, IoSlice};
+
+use super::{Control, VNET_HEADER};
 
 /// Something that some kernels do not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,10 @@ pub(in crate::port) enum Absent {
     Offloads(u32),
     /// Programs loaded by bpf(2).
     Programs,
+    /// Frames of one segmentation, by the number of a virtio-net header.
+    Segmentation(u8),
+    /// A control message of what is sent, by level and kind; and what the kernel says to it.
+    Control(i32, i32, i32),
 }
 
 thread_local! {
@@ -24,6 +30,27 @@ pub(in crate::port) fn without<T>(what: &[Absent], work: impl FnOnce() -> T) -> 
     let result = work();
     ABSENT.take();
     result
+}
+
+/// Fails as the kernel does where one is absent that a frame needs, by its virtio-net header.
+pub(super) fn check_frame(slices: &[IoSlice<'_>]) -> io::Result<()> {
+    let header = slices.first().filter(|header| header.len() >= VNET_HEADER);
+    let needs = |what| header.is_some_and(|header| what == Absent::Segmentation(header[1]));
+    check(needs).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+/// Fails as the kernel does where one is absent that the control messages of a datagram need.
+pub(super) fn check_control(control: &Control) -> io::Result<()> {
+    let needs = |what: &Absent| match *what {
+        Absent::Control(level, kind, _) => control
+            .items()
+            .any(|(its_level, its_kind, _)| (its_level, its_kind) == (level, kind)),
+        _ => false,
+    };
+    match ABSENT.with_borrow(|absent| absent.iter().copied().find(needs)) {
+        Some(Absent::Control(_, _, errno)) => Err(io::Error::from_raw_os_error(errno)),
+        _ => Ok(()),
+    }
 }
 
 /// Fails as the kernel does where one of those that `is_wanted` is absent.

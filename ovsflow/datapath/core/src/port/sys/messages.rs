@@ -196,6 +196,8 @@ pub(in crate::port) fn send_messages(
     socket: &Socket,
     messages: &[Outgoing<'_>],
 ) -> io::Result<usize> {
+    #[cfg(test)]
+    let messages = before_absent(messages)?;
     let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH_SIZE];
     for (header, message) in headers.iter_mut().zip(messages) {
         let control = message.control.map_or(&[][..], Control::as_bytes);
@@ -221,6 +223,23 @@ pub(in crate::port) fn send_messages(
         ))?
     };
     Ok(sent as usize)
+}
+
+/// The messages before one that needs what is absent, if that is not the first.
+#[cfg(test)]
+fn before_absent<'a, 'b>(messages: &'a [Outgoing<'b>]) -> io::Result<&'a [Outgoing<'b>]> {
+    for (index, message) in messages.iter().enumerate() {
+        let present = match message.control {
+            Some(control) => super::absent::check_control(control),
+            None => super::absent::check_frame(message.slices),
+        };
+        match present {
+            Err(error) if index == 0 => return Err(error),
+            Err(_) => return Ok(&messages[..index]),
+            Ok(()) => {}
+        }
+    }
+    Ok(messages)
 }
 
 fn message_header(

@@ -35,7 +35,9 @@ pub(super) use ring::{Ring, Slot};
 pub(super) use socket::Socket;
 #[cfg(test)]
 pub(super) use socket::{enter_new_network, thread_id};
-pub(super) use tun::{TapLosses, open_tap, open_tap_queues, set_tap_offload, tun_offload};
+pub(super) use tun::{
+    TapLosses, open_tap, open_tap_queues, set_tap_offload, tun_offload, write_frame,
+};
 
 use std::io;
 

@@ -1,7 +1,7 @@
 //! TAP devices: a network device whose other end is a descriptor.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek};
+use std::io::{self, IoSlice, Read, Seek, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
@@ -169,6 +169,13 @@ fn dropped(devices: &str, name: &str) -> Option<u64> {
     let lines = devices.lines().filter_map(|line| line.split_once(':'));
     let (_, numbers) = lines.into_iter().find(|(other, _)| other.trim() == name)?;
     numbers.split_whitespace().nth(11)?.parse().ok()
+}
+
+/// Writes a frame behind its virtio-net header to a TAP device, which takes it whole or not at all.
+pub(in crate::port) fn write_frame(tap: &File, slices: &[IoSlice<'_>]) -> io::Result<()> {
+    #[cfg(test)]
+    super::absent::check_frame(slices)?;
+    (&*tap).write_vectored(slices).map(|_| ())
 }
 
 /// Tells a TAP device what its host may leave to us.

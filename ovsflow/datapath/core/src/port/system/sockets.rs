@@ -1,6 +1,5 @@
 //! Packet sockets of one device, and what the kernel can do with them.
 
-use std::fmt;
 use std::io;
 
 use crate::port::sys::{Device, LinkAddress, Ring, Socket};
@@ -31,13 +30,14 @@ pub(super) struct Abilities {
     pub(super) deaf_to_itself: bool,
 }
 
-impl fmt::Display for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.abilities.vnet, &self.ring) {
+impl Opened {
+    /// What it is, in words for people.
+    pub(super) fn kind(&self) -> &'static str {
+        match (self.abilities.vnet, &self.ring) {
             (true, Some(_)) => "packet socket with ring, vnet header",
             (true, None) => "packet socket, vnet header",
             (false, _) => "packet socket, offloads done here",
-        })
+        }
     }
 }
 

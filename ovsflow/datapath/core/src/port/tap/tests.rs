@@ -3,12 +3,14 @@
 
 use crate::error::DropReason;
 use crate::packet::{LARGE_FRAME, Packet, Pool};
-use crate::port::PortCounters;
+use crate::port::bundle::tests::equal_datagrams;
 use crate::port::lab::{
-    Bridge, Host, in_namespace, ip, is_stream, open_shared, open_with, refused, serve, settle,
-    stream_to, wait_and_receive,
+    Bridge, Host, in_namespace, ip, is_stream, open_shared, open_with, refused, send_batch, serve,
+    settle, stream_to, wait_and_receive,
 };
 use crate::port::sys::{Absent, Device, tun_offload, without};
+use crate::port::virtio::GSO_UDP_L4;
+use crate::port::{Batch, PortCounters};
 use crate::time::Now;
 
 #[test]
@@ -55,7 +57,7 @@ fn test_device_comes_and_goes_with_the_port() {
 fn test_internal_is_a_tap_and_options_are_refused() {
     in_namespace(|| {
         let port = open_with("internal", 0xffff_fffe, "br0", "").unwrap();
-        assert!(port.facts.backend.starts_with("tap, checksum"));
+        assert!(port.backend.to_string().starts_with("tap, checksum"));
         assert!(refused(open_with("tap", 1, "t1", "mtu=9000")).contains("\"mtu\""));
         assert!(open_with("tap", 1, "a-name-that-is-far-too-long", "").is_err());
     });
@@ -88,7 +90,7 @@ fn test_tcp_crosses_whatever_the_device_cannot_leave_to_us() {
                 port.unwrap()
             };
             let ports = [open(1, "t0"), open(2, "t1")];
-            assert_eq!(ports[0].facts.backend, told);
+            assert_eq!(ports[0].backend.to_string(), told);
             ip(&format!("link set t0 netns {}", client.id));
             ip(&format!("link set t1 netns {}", server.id));
             // A device goes with its namespace, and that with the last who holds it.
@@ -110,10 +112,51 @@ fn test_tcp_crosses_whatever_the_device_cannot_leave_to_us() {
 fn test_a_kernel_without_programs_gives_a_tap_one_queue() {
     in_namespace(|| {
         let open = |name| open_shared("tap", 1, name, "", 2).unwrap();
-        assert!(open("t0").facts.backend.ends_with(", 2 receivers"));
+        assert!(open("t0").backend.to_string().ends_with(", 2 receivers"));
         // A process that another test is starting may hold the first device for a moment.
         let alone = without(&[Absent::Programs], || open("t1"));
-        assert!(!alone.facts.backend.contains("receivers"));
+        assert!(!alone.backend.to_string().contains("receivers"));
         assert_eq!(alone.receivers.len(), 1);
+    });
+}
+
+#[test]
+fn test_datagrams_leave_and_it_is_told_when_the_kernel_takes_no_bundles() {
+    in_namespace(|| {
+        let port = open_with("tap", 1, "t0", "").unwrap();
+        ip("link set t0 addrgenmode none up");
+        settle("t0");
+        let mut host = open_with("system", 2, "t0", "host=true").unwrap();
+        let frames = equal_datagrams(20);
+        let packets = || {
+            frames
+                .iter()
+                .map(|frame| Packet::from_frame(frame))
+                .collect()
+        };
+        let told = port.backend.to_string();
+        let cases: [(&[Absent], _, _); 3] = [
+            (&[], 1, ""),
+            (
+                &[Absent::Segmentation(GSO_UDP_L4)],
+                20,
+                ", sent datagram by datagram",
+            ),
+            (&[], 20, ", sent datagram by datagram"),
+        ];
+        for (absent, arrive, more) in cases {
+            // Each time another of the port's senders.
+            let sender = &mut port.sender.sender().unwrap();
+            let counters = without(absent, || send_batch(sender, packets()));
+            assert_eq!(counters.tx_packets, 20, "{:?}", counters.tx_drops);
+            let mut got = Batch::new();
+            while got.len() < arrive {
+                let batch = wait_and_receive(&mut host, &mut PortCounters::default());
+                assert!(!batch.is_empty(), "{} arrived", got.len());
+                got.extend(batch);
+            }
+            assert_eq!(got.len(), arrive);
+            assert_eq!(port.backend.to_string(), format!("{told}{more}"));
+        }
     });
 }

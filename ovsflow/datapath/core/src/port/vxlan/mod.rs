@@ -13,6 +13,7 @@
 //! | `plan`, `path` | what an outer header shall say, and how long a packet may be |
 //! | `sockets`, `send` | packets -> datagrams |
 //! | `train`, `uplink` | super-frames -> datagrams, in one of two ways |
+//! | `ways` | which of the ways to send is open now |
 //! | `wire` | the same on a wire of memory |
 //! | `outer` | outer headers of such a wire, read and written |
 //! | `inner` | facts of the packet inside |
@@ -28,6 +29,7 @@ mod send;
 mod sockets;
 mod train;
 mod uplink;
+mod ways;
 mod wire;
 
 #[cfg(test)]
@@ -35,13 +37,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::endpoint::{Endpoint, Lane};
+use self::endpoint::Endpoint;
 use self::receive::TunnelReceiver;
 use self::send::TunnelSenders;
-use self::sockets::{PORTS, SendSockets};
+use self::sockets::SendSockets;
 use self::uplink::Uplink;
+use self::ways::{TunnelBackend, Ways};
 use super::OpenError;
-use super::open::{OpenPort, PortFacts, Request, STATE_LIVE, shared_by};
+use super::open::{OpenPort, PortFacts, Request, STATE_LIVE};
 use crate::packet::TunnelConfig;
 
 /// How outer packets come and go; the first three differ in how super-frames are sent.
@@ -81,14 +84,10 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
     let membership = Endpoint::join(request.number, &config, request.receivers)?;
     let membership = Arc::new(membership);
     let lanes = membership.endpoint.lanes.len();
+    let ways = Ways::new(&config, &sockets, uplink.as_ref());
+    let backend = TunnelBackend::new(&ways, &config, &sockets, &membership.endpoint);
     let facts = PortFacts {
         state: STATE_LIVE,
-        backend: describe(
-            &config,
-            &sockets,
-            uplink.as_ref(),
-            &membership.endpoint.lanes,
-        ),
         tunnel: Some(TunnelConfig::clone(&config)),
         ..PortFacts::default()
     };
@@ -100,35 +99,10 @@ pub(super) fn open(request: &mut Request<'_>) -> Result<OpenPort, OpenError> {
             config,
             sockets,
             uplink,
+            ways,
         }),
+        backend: Box::new(backend),
         facts,
         memory: None,
     })
-}
-
-/// How datagrams come and go, in words for people.
-fn describe(
-    config: &TunnelConfig,
-    sockets: &SendSockets,
-    uplink: Option<&Uplink>,
-    lanes: &[Lane],
-) -> String {
-    let families = match sockets.v6 {
-        Some(_) => "IPv4 and IPv6",
-        None => "IPv4",
-    };
-    let way = match (uplink, sockets.kernel_cuts) {
-        (Some(_), _) => "through a tap uplink",
-        (None, true) => "by UDP segmentation",
-        (None, false) => "cut here",
-    };
-    let trains = match lanes.iter().all(|lane| lane.takes_trains) {
-        true => "",
-        false => ", received datagram by datagram",
-    };
-    let port = config.dst_port;
-    let shared = shared_by(lanes.len());
-    format!(
-        "udp sockets, {families}, port {port}, {PORTS} source ports, super-frames {way}{trains}{shared}"
-    )
 }

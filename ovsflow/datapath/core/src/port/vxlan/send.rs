@@ -15,6 +15,7 @@ use super::plan::Plan;
 use super::sockets::SendSockets;
 use super::train::{TRAIN_BYTES, UDP_SEGMENT, UdpTrains};
 use super::uplink::Uplink;
+use super::ways::Ways;
 use crate::error::DropReason;
 use crate::packet::gso::complete_checksum;
 use crate::packet::vxlan::HEADER_LEN;
@@ -22,6 +23,7 @@ use crate::packet::{Packet, Pool, TunnelConfig};
 use crate::port::bundle::BUNDLE_LEAST;
 use crate::port::shorten::{Room, shorten};
 use crate::port::sys::{Outgoing, Socket, send_messages};
+use crate::port::way::Way;
 use crate::port::{BATCH_SIZE, Batch, PortCounters, Sender, SenderFactory};
 use crate::time::Now;
 
@@ -45,6 +47,7 @@ pub(super) struct TunnelSenders {
     pub(super) sockets: Arc<SendSockets>,
     /// The way for super-frames that was asked for, before that of the sockets.
     pub(super) uplink: Option<Uplink>,
+    pub(super) ways: Ways,
 }
 
 impl SenderFactory for TunnelSenders {
@@ -53,13 +56,17 @@ impl SenderFactory for TunnelSenders {
         if let Some(uplink) = &self.uplink {
             trains.push(Box::new(uplink.clone()));
         }
-        trains.push(Box::new(UdpTrains::new(&self.config, &self.sockets)));
+        trains.push(Box::new(UdpTrains::new(
+            &self.config,
+            &self.sockets,
+            &self.ways.trains,
+        )));
         Ok(Box::new(TunnelSender {
             config: self.config.clone(),
             sockets: self.sockets.clone(),
             trains,
             paths: Paths::default(),
-            bundles: self.sockets.kernel_cuts && self.config.csum != Some(false),
+            bundles: self.ways.bundles.clone(),
             plans: Vec::with_capacity(BATCH_SIZE),
             order: Vec::with_capacity(BATCH_SIZE),
         }))
@@ -73,7 +80,7 @@ struct TunnelSender {
     trains: Vec<Box<dyn Trains>>,
     /// Whether datagrams may be bundled: the kernel wants a checksum for that, and a device that
     /// can cut them.
-    bundles: bool,
+    bundles: Way,
     paths: Paths,
     /// How each packet of a batch is to go out; `None` for one that is lost.
     plans: Vec<Option<Plan>>,
@@ -179,7 +186,7 @@ impl TunnelSender {
         };
         let groups: Vec<_> = run.chunk_by(alike).map(<[Place]>::len).collect();
         for len in groups {
-            if self.bundles && len >= BUNDLE_LEAST {
+            if self.bundles.is_open() && len >= BUNDLE_LEAST {
                 self.send_single(packets, plans, &run[single..at], counters);
                 self.send_bundle(packets, plans, &run[at..at + len], counters);
                 single = at + len;
@@ -225,7 +232,9 @@ impl TunnelSender {
                 refused => {
                     let errno = refused.and_then(|sent| sent.err()?.raw_os_error());
                     // No offload here, and none next time; all else is told one by one.
-                    self.bundles &= errno != Some(libc::EIO);
+                    if errno == Some(libc::EIO) {
+                        self.bundles.close();
+                    }
                     self.send_single(packets, plans, part, counters);
                 }
             }

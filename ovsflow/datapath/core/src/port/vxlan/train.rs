@@ -16,6 +16,7 @@ use crate::packet::gso::Segmenter;
 use crate::packet::vxlan::HEADER_LEN;
 use crate::packet::{Packet, TunnelConfig};
 use crate::port::sys::{Outgoing, Socket, send_messages};
+use crate::port::way::Way;
 
 /// Bytes of a datagram that the kernel is to cut.  More would be cut before the device sees it.
 pub(super) const TRAIN_BYTES: usize = 65_000;
@@ -33,16 +34,16 @@ pub(super) struct UdpTrains {
     /// Headers of a train's segments.
     headers: Vec<u8>,
     /// Whether the kernel cuts trains; never again after it refused once.
-    kernel_cuts: bool,
+    way: Way,
 }
 
 impl UdpTrains {
-    pub(super) fn new(config: &Arc<TunnelConfig>, sockets: &Arc<SendSockets>) -> Self {
+    pub(super) fn new(config: &Arc<TunnelConfig>, sockets: &Arc<SendSockets>, way: &Way) -> Self {
         Self {
             config: config.clone(),
             sockets: sockets.clone(),
             headers: Vec::new(),
-            kernel_cuts: sockets.kernel_cuts,
+            way: way.clone(),
         }
     }
 
@@ -88,7 +89,7 @@ impl UdpTrains {
         slices: &[IoSlice<'_>],
     ) -> Result<(), (usize, io::Error)> {
         let cannot = || (0, io::Error::from_raw_os_error(libc::EIO));
-        if !self.kernel_cuts {
+        if !self.way.is_open() {
             return Err(cannot());
         }
         let socket = family.train.get(plan.port).ok_or_else(cannot)?;
@@ -117,12 +118,12 @@ impl UdpTrains {
 
     /// Whether a train that the kernel refused is to go out segment by segment: the device has no
     /// checksum offload (and will have none next time), or the path wants fragments.
-    fn must_cut(&mut self, error: &io::Error, plan: &Plan) -> bool {
+    fn must_cut(&self, error: &io::Error, plan: &Plan) -> bool {
         match error.raw_os_error() {
             Some(libc::EMSGSIZE) => !self.config.df,
             Some(libc::EINVAL) if plan.source.is_some() => false,
             Some(libc::EIO | libc::EINVAL | libc::EOPNOTSUPP) => {
-                self.kernel_cuts = false;
+                self.way.close();
                 true
             }
             _ => false,

@@ -12,7 +12,7 @@
 //! is not forwarded, goes by the sockets.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use super::path::Paths;
 use super::plan::Plan;
 use super::send::{Refusal, Trains};
 use super::sockets::SendSockets;
+use super::ways::UplinkWays;
 use crate::error::DropReason;
 use crate::packet::layers::Layers;
 use crate::packet::vxlan::HEADER_LEN;
@@ -28,7 +29,7 @@ use crate::packet::{GsoKind, Packet, TunnelConfig, checksum};
 use crate::port::OpenError;
 use crate::port::registry::{Registry, network_namespace};
 use crate::port::shorten::{Room, shorten};
-use crate::port::sys::{Device, open_tap, set_tap_offload, tun_offload};
+use crate::port::sys::{Device, open_tap, set_tap_offload, tun_offload, write_frame};
 use crate::port::virtio::{self, TUNNEL_HEADER};
 
 const ETHERNET: usize = 14;
@@ -60,8 +61,7 @@ pub(super) struct Uplink {
     tap: Arc<Tap>,
     source_ports: Arc<[u16]>,
     config: Arc<TunnelConfig>,
-    /// Whether the kernel takes such frames; never again after it refused once.
-    works: bool,
+    pub(super) ways: UplinkWays,
 }
 
 impl Uplink {
@@ -77,7 +77,7 @@ impl Uplink {
             tap: OPEN.share(network_namespace(), Tap::open)?,
             source_ports: sockets.ports_v4()?.into(),
             config: config.clone(),
-            works: true,
+            ways: UplinkWays::default(),
         })
     }
 
@@ -115,7 +115,7 @@ impl Uplink {
 
     /// Whether a super-frame can go this way at all.
     fn fits(&self, packet: &Packet, plan: &Plan) -> bool {
-        self.works
+        self.ways.takes.is_open()
             && !plan.is_v6
             // A source of the flow's choosing must be checked, which the sockets do.
             && plan.source.is_none()
@@ -162,7 +162,7 @@ impl Trains for Uplink {
 impl Uplink {
     /// Sends the first frame on a path, and looks whether the host has forwarded it.
     fn try_path(
-        &mut self,
+        &self,
         slices: &[IoSlice<'_>],
         plan: &Plan,
         paths: &mut Paths,
@@ -172,18 +172,17 @@ impl Uplink {
         self.write(slices)?;
         let forwards = before.is_some() && forwarded() > before;
         paths.note_forwards(plan.destination, forwards);
+        self.ways.forwards.set_open(forwards);
         forwards.then_some(()).ok_or(Refusal::Unfit)
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> Result<(), Refusal> {
-        // A device takes a frame whole or not at all.
-        let written = (&self.tap.file).write_vectored(slices).map(|_| ());
-        written.map_err(|error| match error.raw_os_error() {
+    fn write(&self, slices: &[IoSlice<'_>]) -> Result<(), Refusal> {
+        write_frame(&self.tap.file, slices).map_err(|error| match error.raw_os_error() {
             Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
                 Refusal::Lost(DropReason::TxQueueFull)
             }
             _ => {
-                self.works = false;
+                self.ways.takes.close();
                 Refusal::Unfit
             }
         })

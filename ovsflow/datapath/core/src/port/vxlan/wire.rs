@@ -41,10 +41,10 @@ pub(super) fn open(
         receivers: vec![Box::new(receiver)],
         facts: PortFacts {
             state: STATE_LIVE,
-            backend: "memory, whole outer frames".to_owned(),
             tunnel: Some(TunnelConfig::clone(&config)),
             ..PortFacts::default()
         },
+        backend: Box::new("memory, whole outer frames"),
         memory: Some(MemoryPort::new(wire.clone())),
         sender: Box::new(WireSenders { wire, config }),
     })

@@ -6,7 +6,9 @@ use super::{
 use crate::error::DropReason;
 use crate::packet::layers::Layers;
 use crate::packet::{Packet, Tunnel, TunnelAddress};
-use crate::port::lab::{in_namespace, ip, open_with, pool, refused, send, wait_and_receive};
+use crate::port::lab::{
+    in_namespace, ip, open_with, pool, refused, send, send_batch, wait_and_receive,
+};
 use crate::port::sys::{Absent, tun_offload, without};
 use crate::port::vxlan::endpoint::UDP_GRO;
 use crate::port::vxlan::train::UDP_SEGMENT;
@@ -36,13 +38,13 @@ fn test_super_frames_arrive_whatever_the_kernel_lacks() {
         (&[RECEIVE], "received datagram by datagram"),
         (
             &[UPLINK, SEGMENT, RECEIVE],
-            "cut here, received datagram by datagram",
+            "cut here, sent datagram by datagram, received datagram by datagram",
         ),
     ];
     for (absent, told) in cases {
         in_namespace(move || {
             let (near, mut far) = two_ends_without(absent, "");
-            assert!(near.facts.backend.contains(told), "{}", near.facts.backend);
+            assert!(near.backend.to_string().contains(told), "{}", near.backend);
             for dst in [TunnelAddress::V4(FAR), TunnelAddress::V6(FAR_V6)] {
                 payload_arrives(&near, &mut far, &super_frame(30_000, 1378), dst);
             }
@@ -175,7 +177,7 @@ fn tcp_is_cut_shorter(options: &'static str) {
 fn test_uplink_carries_super_frames_whole() {
     in_namespace(|| {
         let (near, mut far) = two_ends("backend=tap,ttl=9,tos=0x48");
-        assert!(near.facts.backend.contains("tap uplink"));
+        assert!(near.backend.to_string().contains("tap uplink"));
         for payload in [3000, 20_000, 64_000] {
             let sent = super_frame(payload, 1378);
             let packets = payload_arrives(&near, &mut far, &sent, TunnelAddress::V4(FAR));
@@ -228,15 +230,76 @@ fn test_uplink_leaves_to_the_sockets_what_it_cannot_carry() {
 }
 
 #[test]
-fn test_uplink_is_left_where_the_host_does_not_forward() {
+fn test_uplink_is_left_while_the_host_does_not_forward() {
     in_namespace(|| {
         let (near, mut far) = two_ends("");
-        assert!(near.facts.backend.contains("tap uplink"));
-        std::fs::write("/proc/sys/net/ipv4/conf/vxuplink0/forwarding", "0").unwrap();
-        for _ in 0..2 {
+        let whole = "super-frames through a tap uplink";
+        let left =
+            "super-frames by UDP segmentation, as the host does not forward from the tap uplink";
+        tells(&near, whole);
+        for (forwarding, told) in [("0", left), ("0", left), ("1", whole)] {
+            let setting = "/proc/sys/net/ipv4/conf/vxuplink0/forwarding";
+            std::fs::write(setting, forwarding).unwrap();
             let sent = super_frame(30_000, 1378);
             payload_arrives(&near, &mut far, &sent, TunnelAddress::V4(FAR));
+            tells(&near, told);
         }
+    });
+}
+
+/// Checks that a port says how super-frames go out, and nothing else of it.
+fn tells(port: &OpenPort, told: &str) {
+    let backend = port.backend.to_string();
+    let (_, rest) = backend.split_at(backend.find("super-frames").unwrap());
+    assert_eq!(rest, told);
+}
+
+#[test]
+fn test_super_frames_arrive_and_it_is_told_when_the_uplink_is_no_more() {
+    for end in ["link delete vxuplink0", "link set vxuplink0 down"] {
+        in_namespace(move || {
+            let (near, mut far) = two_ends("");
+            let dst = TunnelAddress::V4(FAR);
+            payload_arrives(&near, &mut far, &super_frame(30_000, 1378), dst);
+            tells(&near, "super-frames through a tap uplink");
+            ip(end);
+            for _ in 0..2 {
+                payload_arrives(&near, &mut far, &super_frame(30_000, 1378), dst);
+                tells(&near, "super-frames by UDP segmentation");
+            }
+        });
+    }
+}
+
+#[test]
+fn test_packets_arrive_and_it_is_told_when_a_device_cuts_no_trains() {
+    // What a kernel says where a device has no checksum offload, or packets are encrypted.
+    let no_trains = &[Absent::Control(libc::IPPROTO_UDP, UDP_SEGMENT, libc::EIO)];
+    in_namespace(|| {
+        let (near, mut far) = two_ends("backend=udp");
+        let dst = TunnelAddress::V4(FAR);
+        tells(&near, "super-frames by UDP segmentation");
+        without(no_trains, || {
+            payload_arrives(&near, &mut far, &super_frame(30_000, 1378), dst);
+        });
+        tells(&near, "super-frames cut here");
+        let frame = |number| tunnelled(&udp_frame(number, 64), to(dst));
+        let sender = &mut near.sender.sender().unwrap();
+        let sent = without(no_trains, || {
+            send_batch(sender, (0..64).map(frame).collect())
+        });
+        assert_eq!(sent.tx_packets, 64);
+        tells(&near, "super-frames cut here, sent datagram by datagram");
+        let mut got = 0;
+        while got < 64 {
+            let batch = wait_and_receive(&mut far, &mut PortCounters::default());
+            assert!(!batch.is_empty(), "{got}");
+            got += plain(&batch).len();
+        }
+        assert_eq!(got, 64);
+        // For good: what a device can do, it can from its start.
+        payload_arrives(&near, &mut far, &super_frame(30_000, 1378), dst);
+        tells(&near, "super-frames cut here, sent datagram by datagram");
     });
 }
 
