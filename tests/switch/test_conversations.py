@@ -19,6 +19,7 @@ from ovsflow.errors import DecodeError
 from ovsflow.openflow import codec
 from ovsflow.openflow.constants import MonitorEvent
 from ovsflow.openflow.failure import ErrorMessage
+from ovsflow.openflow.group_stats import GroupDesc, GroupDescReply, GroupStats, GroupStatsReply
 from ovsflow.openflow.instructions import NO_INSTRUCTIONS
 from ovsflow.openflow.monitor import FlowMonitorReply, FlowUpdate
 from tests.ofctl.open_vswitch import open_vswitch
@@ -39,14 +40,17 @@ _OWN |= {"short_id", "flags"}
 
 
 #: Replies whose entries have no order.
-_LISTS = ("FlowStatsReply", "GroupDescReply", "GroupStatsReply")
+_LISTS = ("FlowStatsReply",)
 
 
-def told(data: bytes, differs: Difference) -> object:
+def told(data: bytes, differs: Difference, *, ours: bool) -> object:
     """A message without what clocks and hosts decide.
+
+    Groups come by ascending numbers from this switch, and in the order of a hash from the other.
 
     Args:
         data: The message.
+        ours: Whether this switch said it.
         differs: What this switch is known to do otherwise than the other, undone.
     """
     try:
@@ -58,7 +62,15 @@ def told(data: bytes, differs: Difference) -> object:
         # An update has neither clocks nor hosts in it: what is compared is every byte of it.
         assert codec.encode(body, received.version, received.xid) == data
         body = dataclasses.replace(body, updates=tuple(map(differs, body.updates)))
+    if isinstance(body, GroupDescReply) and not ours:
+        body = dataclasses.replace(body, groups=tuple(sorted(body.groups, key=_number)))
+    if isinstance(body, GroupStatsReply) and not ours:
+        body = dataclasses.replace(body, groups=tuple(sorted(body.groups, key=_number)))
     return _plain(body), data[4:8].hex()
+
+
+def _number(group: GroupDesc | GroupStats) -> int:
+    return group.group_id
 
 
 def the_same(update: FlowUpdate) -> FlowUpdate:
@@ -91,7 +103,7 @@ def _plain(value: object) -> object:
             # Which of the two messages in one is told back is anybody's choice.
             named = [(n, _opened(each) if n == "data" else each) for n, each in named]
         if type(value).__name__ in _LISTS:
-            # In which order flows of a table, or groups, are told is nobody's business.
+            # In which order flows of a table are told is nobody's business.
             named = [
                 (name, sorted(each, key=repr) if isinstance(each, tuple) else each)
                 for name, each in named
@@ -179,7 +191,8 @@ class Pair:
         return [self._told(which, first), rest]
 
     def _told(self, which: int, messages: list[bytes]) -> list[object]:
-        return _flat(told(each, self._differs[which]) for each in messages)
+        differs, ours = self._differs[which], which == 1
+        return _flat(told(each, differs, ours=ours) for each in messages)
 
 
 @contextmanager

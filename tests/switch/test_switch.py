@@ -1,6 +1,7 @@
 """The switch as a Python object: memory ports, flows as text and objects, sessions over pairs."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 import threading
@@ -312,11 +313,13 @@ def test_an_idle_switch_does_not_wake_up(tmp_path: Path, workers: int) -> None:
 
         def threads() -> list[Path]:
             """The switch's threads; a worker gives itself its name once it runs."""
-            return [
-                thread
-                for thread in Path("/proc/self/task").iterdir()
-                if int(thread.name) in control or "t7" in (thread / "comm").read_text()
-            ]
+            found = []
+            for thread in Path("/proc/self/task").iterdir():
+                # Any other thread may end between the two looks.
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    if int(thread.name) in control or "t7" in (thread / "comm").read_text():
+                        found.append(thread)
+            return found
 
         eventually(lambda: len(threads()) == 1 + workers, "the threads")
         ours = threads()
