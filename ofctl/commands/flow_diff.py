@@ -21,6 +21,7 @@ from ovsflow.openflow.text.flow_text import FlowFilter
 from ovsflow.openflow.text.keys import canonical
 from ovsflow.openflow.text.parse import parse_flow, parse_group, parse_packet_out
 from ovsflow.openflow.text.render import render_instructions, render_match
+from ovsflow.openflow.text.written import parse_written
 from ovsflow.openflow.wire import Body
 
 _DIFFERENT = 2
@@ -50,17 +51,18 @@ class Plan:
 
 def plans(flows: Iterable[FlowMod | FlowStats], version: int) -> dict[Place, Plan]:
     """Flows by their place; of several at one place the last counts."""
-    found = {}
-    for flow in flows:
-        place = (flow.table_id, flow.priority, canonical(flow.match, version))
-        found[place] = Plan(
-            render_instructions(flow.instructions, version),
-            flow.cookie,
-            flow.idle_timeout,
-            flow.hard_timeout,
-            flow.importance,
-        )
-    return found
+    return {
+        _place(flow, version): _plan(flow, render_instructions(flow.instructions, version))
+        for flow in flows
+    }
+
+
+def _place(flow: FlowMod | FlowStats, version: int) -> Place:
+    return flow.table_id, flow.priority, canonical(flow.match, version)
+
+
+def _plan(flow: FlowMod | FlowStats, actions: str) -> Plan:
+    return Plan(actions, flow.cookie, flow.idle_timeout, flow.hard_timeout, flow.importance)
 
 
 def plan_line(place: Place, plan: Plan) -> str:
@@ -85,7 +87,10 @@ def _order(place: Place) -> tuple[int, int, str]:
 
 
 def _diff(settings: Settings, arguments: Sequence[str]) -> int:
-    one, other = _sources(settings, arguments[0], arguments[1])
+    if all(map(_is_file, arguments)):
+        one, other = (_written(name) for name in arguments)
+    else:
+        one, other = _sources(settings, arguments[0], arguments[1])
     lines = []
     for place in sorted({*one, *other}, key=_order):
         before, after = one.get(place), other.get(place)
@@ -103,10 +108,25 @@ def _diff(settings: Settings, arguments: Sequence[str]) -> int:
     return _DIFFERENT if lines else 0
 
 
+def _written(name: str) -> dict[Place, Plan]:
+    """The flows of a file that is compared with a file: word by word, for no version."""
+    found = {}
+    for number, line in read_lines(name):
+        try:
+            flow, actions = parse_written(line)
+        except ParseError as error:
+            raise CommandError(parse_sentence(error, f"{name}:{number}")) from None
+        found[flow.table_id, flow.priority, flow.match] = _plan(flow, actions)
+    return found
+
+
 def _sources(
     settings: Settings, one: str, other: str
 ) -> tuple[dict[Place, Plan], dict[Place, Plan]]:
-    """The flows of two switches or files, read for one version."""
+    """The flows of a switch and of another or a file, read for one version.
+
+    What says the same there is equal, however a file says it.
+    """
     version = max(settings.versions)
     sessions: dict[str, Session] = {}
     found = []
@@ -150,7 +170,7 @@ def _replace(session: Session, arguments: Sequence[str]) -> None:
         delete = FlowMod(FlowModCommand.DELETE_STRICT, match, priority=priority, table_id=table)
         changes.append(delete)
     for flow in wanted:
-        place = (flow.table_id, flow.priority, canonical(flow.match, version))
+        place = _place(flow, version)
         if session.settings.readd or have.get(place) != want[place]:
             changes.append(replace(flow, command=FlowModCommand.ADD))
     send_flows(session, changes, progress=True)

@@ -8,7 +8,7 @@ action that this version has; for writes of fields that is `write_parse.py`'s.  
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ovsflow.openflow import actions as model
 from ovsflow.openflow import fields
@@ -111,8 +111,7 @@ class ActionParser(FieldWriter):
         """Reads a list inside an action; what it does to the packet ends with it."""
         if self.depth >= MAX_DEPTH:
             raise bad(piece, "Action nested too deeply")
-        inner = ActionParser(self.version, self.names, self.tagged, self.protocol, self.depth + 1)
-        return inner.parse(piece, around)
+        return replace(self, depth=self.depth + 1).parse(piece, around)
 
 
 DROP_ALONE = '"drop" must not be accompanied by any other action or instruction'

@@ -203,6 +203,18 @@ def parse_flow_line(
     )
 
 
+def parse_head(piece: Piece) -> tuple[Keys, Piece]:
+    """Reads the match of a flow that is added, and cuts its actions off.
+
+    Raises:
+        ParseError: It has no actions, too.
+    """
+    head, actions = _split_actions(piece)
+    if actions is None:
+        raise bad(piece, "must specify an action")
+    return _read(head, FlowModCommand.ADD, Version.OF15, NUMBERS).keys, actions
+
+
 def parse_filter_line(
     piece: Piece, version: int = Version.OF13, names: Names = NUMBERS
 ) -> FlowFilter:
