@@ -3,7 +3,7 @@
 use super::Datapath;
 use crate::error::{OfError, OfResult};
 use crate::openflow::Version;
-use crate::openflow::decode::{self, Context};
+use crate::openflow::decode::{self, Context, FlowMods};
 use crate::openflow::error::{self, encode_error};
 use crate::openflow::modify::{PacketOut, Resume, flow_flags};
 use crate::table::{Change, Notice};
@@ -50,6 +50,7 @@ impl Datapath {
             now,
             errors: Vec::new(),
             notices: Vec::new(),
+            flow_mods: FlowMods::new(version, &context),
         };
         if atomic {
             slice.apply_atomic(messages);
@@ -106,6 +107,7 @@ struct Slice<'a> {
     now: Now,
     errors: Vec<u8>,
     notices: Vec<Notice>,
+    flow_mods: FlowMods<'a>,
 }
 
 impl<'a> Slice<'a> {
@@ -147,12 +149,12 @@ impl<'a> Slice<'a> {
         }
     }
 
-    /// What nearly every message is: decoded in place, for a FLOW_MOD is large to move about.
+    /// What nearly every message is, and mostly like the one before.
     fn flow_mod(&mut self, tables: &mut Writing<'_>, message: &[u8]) -> OfResult<()> {
-        let request = decode::flow_mod(self.version, message, self.context)?;
+        let request = self.flow_mods.decode(message)?;
         tables
             .pipeline
-            .flow_mod(&request, self.now, &mut self.notices)
+            .flow_mod(request, self.now, &mut self.notices)
     }
 
     fn change(&mut self, tables: &mut Writing<'_>, change: &Change) -> OfResult<()> {

@@ -10,6 +10,7 @@
 //! its own length.
 
 mod action;
+mod alike;
 mod flow_mod;
 mod group;
 mod instruction;
@@ -24,6 +25,7 @@ mod standard_match;
 mod subfield;
 mod table;
 
+pub use alike::FlowMods;
 pub use flow_mod::flow_mod;
 pub use group::group_mod;
 pub use matching::match_tlvs;

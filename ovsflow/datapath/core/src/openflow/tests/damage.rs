@@ -7,7 +7,7 @@ use crate::openflow::{Version, encode, error};
 use std::time::Duration;
 
 /// Messages that mutations start from.
-fn seeds() -> Vec<Vec<u8>> {
+pub(in crate::openflow) fn seeds() -> Vec<Vec<u8>> {
     let text = include_str!("../../../../../../tests/data/flow_mods.txt");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let mut seeds: Vec<Vec<u8>> = lines.filter_map(|l| l.split(' ').nth(1)).map(hex).collect();
@@ -35,10 +35,10 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 /// A small generator of numbers, so that a failure can be repeated.
-struct Numbers(u64);
+pub(in crate::openflow) struct Numbers(pub(in crate::openflow) u64);
 
 impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(in crate::openflow) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

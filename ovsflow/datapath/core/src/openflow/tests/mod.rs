@@ -1,6 +1,6 @@
 //! Tests of the wire as a whole: round trips, the error of each bad input, damaged messages.
 
-mod damage;
+pub(super) mod damage;
 mod errors;
 mod fields;
 mod generate;
