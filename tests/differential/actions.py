@@ -3,10 +3,23 @@
 from collections.abc import Callable, Sequence
 
 from ovsflow.openflow.constants import Version
+from ovsflow.openflow.text.rare_actions import HASH_FIELDS
 from tests.differential.matches import IPV4_KINDS, IPV6_KINDS, Known
-from tests.differential.values import DSCPS, LABELS, PORTS, TTLS, VIDS, Chance
+from tests.differential.underlay import LOCAL_ADDRESSES
+from tests.differential.values import (
+    DSCPS,
+    LABELS,
+    PORT_WORDS,
+    PORTS,
+    TTLS,
+    TUNNEL_WORDS,
+    VIDS,
+    Chance,
+)
 
 TABLES = 5
+FOURS = tuple(one for one in LOCAL_ADDRESSES if ":" not in one)
+SIXES = tuple(one for one in LOCAL_ADDRESSES if ":" in one)
 GROUPS = (1, 2, 3, 4, 5, 6)
 
 SPACES = (
@@ -18,9 +31,11 @@ SPACES = (
     ("xreg2", 64),
     ("metadata", 64),
     ("tun_id", 64),
-    ("pkt_mark", 32),
 )
 """Fields that are no part of a packet, and their widths."""
+
+MARK = ("pkt_mark", 32)
+"""One more, by which Open vSwitch routes what goes through tunnels."""
 
 TUNNEL_SPACES = (
     ("tun_id", 64),
@@ -35,16 +50,6 @@ TUNNEL_SPACES = (
 
 METERS = (1, 2)
 
-HASHES = (
-    "eth_src",
-    "symmetric_l4",
-    "symmetric_l3l4",
-    "symmetric_l3l4+udp",
-    "nw_src",
-    "nw_dst",
-    "symmetric_l3",
-)
-
 
 class ActionMaker:
     """Makes the actions of one flow or bucket; follows what they do to the packet.
@@ -57,6 +62,8 @@ class ActionMaker:
         groups: Groups that may be used.
         learns: Whether learn is wanted.
         pushes_mpls: Whether push_mpls is wanted.
+        pushes_tags: Whether VLAN tags may be pushed: one, unless `deep`.
+        deep: Whether there may be more than two tags.
         truncates: Whether truncating outputs are wanted, and nothing that pushes or pops.
         short: Whether packets with cut headers come, so that nothing counts down their TTL.
         normal: Whether NORMAL is wanted.
@@ -74,6 +81,8 @@ class ActionMaker:
         groups: Sequence[int] = (),
         learns: bool = False,
         pushes_mpls: bool = True,
+        pushes_tags: bool = False,
+        deep: bool = False,
         truncates: bool = True,
         in_bucket: bool = False,
         short: bool = False,
@@ -88,12 +97,15 @@ class ActionMaker:
         self.groups = groups
         self.learns = learns
         self.pushes_mpls = pushes_mpls
+        self.pushes_tags = pushes_tags or deep
+        self.deep = deep
         self.truncates = truncates
         self.in_bucket = in_bucket
         self.short = short
         self.normal = normal
         self.meters = meters
         self.tunnels = tunnels
+        self.ports = TUNNEL_WORDS if tunnels else PORT_WORDS
 
     def instructions(self) -> str:
         """Everything behind `actions=`."""
@@ -111,12 +123,26 @@ class ActionMaker:
 
     def actions(self, count: int) -> list[str]:
         """A list of actions."""
-        words = []
+        words = self.tunnelled() if self.tunnels and self.chance.often(0.4) else []
         for _ in range(count):
             words.append(self.action())
             if self.chance.often(0.35):
                 words.append(self.output())
         return words
+
+    def tunnelled(self) -> list[str]:
+        """Sends the packet through a tunnel."""
+        chance = self.chance
+        words = chance.some(
+            0.4, lambda: f"set_field:{chance.pick((1, 7, 0xFFFFFF, 0x1000001))}->tun_id"
+        )
+        if chance.often(0.3):
+            words += ["set_field:0.0.0.0->tun_src", "set_field:0.0.0.0->tun_dst"]
+            words.append(f"set_field:{chance.ipv6()}->tun_ipv6_dst")
+        else:
+            words += chance.some(0.5, lambda: f"set_field:{chance.pick(FOURS)}->tun_src")
+            words.append(f"set_field:{chance.ipv4()}->tun_dst")
+        return [*words, chance.pick(("output:5", "output:5", "IN_PORT"))]
 
     def later_table(self) -> int:
         """A table behind this one."""
@@ -169,12 +195,13 @@ class ActionMaker:
     def output(self) -> str:
         """Sending the packet somewhere."""
         chance = self.chance
-        usual = f"output:{chance.pick((1, 2, 3, 4, 'LOCAL'))}"
+        usual = f"output:{chance.pick(self.ports)}"
         if self.in_bucket:
             return chance.pick((usual, usual, "IN_PORT", "FLOOD", "ALL", "CONTROLLER:65535"))
         if self.truncates and chance.often(0.2):
             length = chance.pick((14, 20, 60, 999))
-            return f"output(port={chance.pick((1, 2, 3, 4))},max_len={length})"
+            port = chance.pick([one for one in self.ports if one.isdigit()])
+            return f"output(port={port},max_len={length})"
         return chance.pick(
             (
                 usual,
@@ -201,13 +228,14 @@ class ActionMaker:
             f"{chance.small(masked)}->reg{chance.below(4)}",
             f"{chance.small(masked)}->metadata",
             f"{chance.small(masked)}->tun_id",
-            f"{chance.ipv4()}->tun_dst",
         ]
         if self.tunnels:
             choices += [
-                f"{chance.ipv4()}->tun_src",
-                f"{chance.ipv4()}->tun_dst",
-                f"{chance.ipv6()}->{chance.pick(('tun_ipv6_src', 'tun_ipv6_dst'))}",
+                f"{chance.pick((*FOURS, '0.0.0.0', chance.ipv4()))}->tun_src",
+                *[f"{chance.ipv4()}->tun_dst"] * 4,
+                f"{chance.pick((chance.ipv6(), '::'))}->tun_ipv6_dst",
+                f"{chance.pick((*SIXES, '::', chance.ipv6()))}->tun_ipv6_src",
+                "0.0.0.0->tun_dst",
                 f"{chance.small(masked)}->tun_gbp_id",
                 f"{chance.pick((0, 8, 72))}->tun_gbp_flags",
             ]
@@ -232,7 +260,8 @@ class ActionMaker:
             headers += [f"{chance.ipv6()}->{chance.pick(('ipv6_src', 'ipv6_dst'))}"] * 2
             headers += [f"{chance.pick((0, 7, 0xFFFFF))}->ipv6_label"]
         headers += self._transport_fields()
-        return f"set_field:{chance.pick(headers or choices if chance.often(0.7) else choices)}"
+        of_headers = headers and chance.often(0.35 if self.tunnels else 0.7)
+        return f"set_field:{chance.pick(headers if of_headers else choices)}"
 
     def _transport_fields(self) -> list[str]:
         chance, transport = self.chance, self.known.transport
@@ -255,9 +284,9 @@ class ActionMaker:
 
     def space(self) -> tuple[str, int]:
         """A field that is no part of the packet."""
-        return self.chance.pick(
-            TUNNEL_SPACES if self.tunnels and self.chance.often(0.5) else SPACES
-        )
+        if not self.tunnels:
+            return self.chance.pick((*SPACES, MARK))
+        return self.chance.pick(TUNNEL_SPACES if self.chance.often(0.5) else SPACES)
 
     def header(self) -> tuple[str, int]:
         """A field of the packet that can be read and written; a space if none is known."""
@@ -320,14 +349,18 @@ class ActionMaker:
         chance = self.chance
         if self.truncates:
             return self.set_field()
-        choices = [f"mod_vlan_vid:{chance.pick(VIDS)}", f"mod_vlan_pcp:{chance.below(8)}"]
-        if self.known.tagged:
-            choices += ["strip_vlan"] * 3
-        elif self.version >= Version.OF13:
+        changes = [f"mod_vlan_vid:{chance.pick(VIDS)}", f"mod_vlan_pcp:{chance.below(8)}"]
+        choices = ["strip_vlan"] * (3 if self.known.tagged else 0)
+        # Later versions push a tag where none is known of.
+        if self.pushes_tags or self.known.tagged or self.version == Version.OF10:
+            choices += changes
+        if self.pushes_tags and self.version >= Version.OF13:
             choices += ["push_vlan:0x8100", "push_vlan:0x88a8"]
-        if self.known.tagged and self.version >= Version.OF13:
-            choices += ["push_vlan:0x8100"]
+        if not choices:
+            return self.set_field()
         word = chance.pick(choices)
+        pushes = word.startswith("push") or (word in changes and not self.known.tagged)
+        self.pushes_tags &= self.deep or not pushes
         self.known.tagged = None if word == "strip_vlan" else True
         return word
 
@@ -400,7 +433,7 @@ class ActionMaker:
         # One live port, since which of several is taken is nobody's promise.
         members = chance.random.sample([chance.pick((1, 2, 3, 4)), 77, 78], 1 + chance.below(3))
         listed = ",".join(map(str, members))
-        head = f"{chance.pick(HASHES)},{chance.below(100)}"
+        head = f"{chance.pick(HASH_FIELDS)},{chance.below(100)}"
         target = f"reg{chance.below(4)}[{chance.pick(('', '0..15', '16..31'))}]"
         algorithm = chance.pick(("modulo_n", "hash_threshold", "hrw", "iter_hash"))
         kind = chance.pick(("active_backup", "hrw"))
@@ -477,7 +510,7 @@ class ActionMaker:
         self.known = before
         words += chance.some(
             0.85,
-            lambda: f"output:{chance.pick((1, 2, 3, 4, 'LOCAL', 'IN_PORT', 'ALL', 'CONTROLLER'))}",
+            lambda: f"output:{chance.pick((*self.ports, 'IN_PORT', 'ALL', 'CONTROLLER'))}",
         )
         if self.groups:
             words += chance.some(0.2, lambda: f"group:{chance.pick(self.groups)}")

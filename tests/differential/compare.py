@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from itertools import zip_longest
+from typing import TypeVar
 
 from ovsflow.errors import DecodeError
 from ovsflow.openflow.codec import decode
@@ -14,6 +15,8 @@ from ovsflow.openflow.packet_in2 import decode_packet_in2
 from ovsflow.openflow.text.render import render_flow_stats, render_match
 from tests.differential.outcome import Happened, Outcome
 
+T = TypeVar("T")
+
 _MULTIPART_HEAD = 16
 UNKNOWN_COOKIE = 0xFFFFFFFFFFFFFFFF
 _DURATION = slice(4, 12)
@@ -23,23 +26,26 @@ def differences(ours: Outcome, theirs: Outcome) -> list[str]:
     """What differs, a line for each thing."""
     lines: list[str] = []
     for number, (mine, other) in enumerate(zip_longest(ours.steps, theirs.steps)):
-        lines += [f"step {number}: {line}" for line in _happened(mine, other)]
+        lines += [f"step {number}: {line}" for line in happened_differences(mine, other)]
     if _flow_records(ours.flows) != _flow_records(theirs.flows):
         lines += _set_difference(_flow_lines(ours.flows), _flow_lines(theirs.flows))
     lines += _set_difference(_group_lines(ours.groups), _group_lines(theirs.groups))
     return lines + _set_difference(_meter_lines(ours.meters), _meter_lines(theirs.meters))
 
 
-def _happened(ours: Happened, theirs: Happened) -> Iterator[str]:
+def happened_differences(ours: Happened, theirs: Happened) -> Iterator[str]:
+    """What differs of what followed a step."""
     for number in sorted(ours.errors.keys() | theirs.errors.keys()):
         pair = ours.errors.get(number, "no error"), theirs.errors.get(number, "no error")
         if pair[0] != pair[1]:
             yield f"change {number}: ours {pair[0]}, theirs {pair[1]}"
-    for port in sorted(ours.sent.keys() | theirs.sent.keys()):
-        yield from _frames(f"port {port}", ours.sent.get(port, []), theirs.sent.get(port, []))
-    if ours.packet_ins != theirs.packet_ins:
-        mine = [packet_in_words(one) for one in ours.packet_ins]
-        other = [packet_in_words(one) for one in theirs.packet_ins]
+    sent, others_sent = ours.sent, theirs.sent
+    for port in sorted(sent.keys() | others_sent.keys()):
+        yield from _frames(f"port {port}", sent.get(port, []), others_sent.get(port, []))
+    told, others_told = ours.packet_ins, theirs.packet_ins
+    if told != others_told:
+        mine = [packet_in_words(one) for one in told]
+        other = [packet_in_words(one) for one in others_told]
         forgotten = map(_forgotten, mine, other, ours.popped)
         yield from _sequence("packet-in", [*forgotten, *mine[len(other) :]], other)
 
@@ -72,13 +78,19 @@ def _sequence(what: str, ours: list[str], theirs: list[str]) -> Iterator[str]:
 
 def packet_in_words(body: bytes) -> str:
     """A packet-in as a line."""
+    words, data = packet_in_parts(body)
+    return f"{words} {data.hex()}"
+
+
+def packet_in_parts(body: bytes) -> tuple[str, bytes]:
+    """What a packet-in says of its packet, as a line, and the packet."""
     packet = decode_packet_in2(body)
-    match = render_match(packet.match)
     user = "" if packet.userdata is None else f" userdata={packet.userdata.hex()}"
-    return (
-        f"table={packet.table_id} cookie={packet.cookie:#x} reason={packet.reason} {match}"
-        f" total_len={packet.total_len}{user} {packet.data.hex()}"
+    words = (
+        f"table={packet.table_id} cookie={packet.cookie:#x} reason={packet.reason}"
+        f" {render_match(packet.match)} total_len={packet.total_len}{user}"
     )
+    return words, packet.data
 
 
 def _flow_records(replies: list[bytes]) -> list[bytes]:
@@ -108,29 +120,29 @@ def _flow_line(record: bytes) -> str:
 
 
 def _group_lines(replies: list[bytes]) -> list[str]:
-    lines = []
-    for reply in replies:
-        body = decode(reply).body
-        assert isinstance(body, GroupStatsReply)
-        lines += [
-            f"group {one.group_id} packets={one.packet_count}"
-            f" bytes={one.byte_count} buckets={one.buckets}"
-            for one in body.groups
-        ]
-    return lines
+    return [
+        f"group {one.group_id} packets={one.packet_count}"
+        f" bytes={one.byte_count} buckets={one.buckets}"
+        for body in _bodies(replies, GroupStatsReply)
+        for one in body.groups
+    ]
 
 
 def _meter_lines(replies: list[bytes]) -> list[str]:
-    lines = []
+    return [
+        f"meter {one.meter_id} flows={one.flow_count} packets={one.packet_in_count}"
+        f" bytes={one.byte_in_count} bands={one.bands}"
+        for body in _bodies(replies, MeterStatsReply)
+        for one in body.meters
+    ]
+
+
+def _bodies(replies: list[bytes], kind: type[T]) -> Iterator[T]:
+    """The replies, all of which must be of that kind."""
     for reply in replies:
         body = decode(reply).body
-        assert isinstance(body, MeterStatsReply)
-        lines += [
-            f"meter {one.meter_id} flows={one.flow_count} packets={one.packet_in_count}"
-            f" bytes={one.byte_in_count} bands={one.bands}"
-            for one in body.meters
-        ]
-    return lines
+        assert isinstance(body, kind)
+        yield body
 
 
 def _set_difference(ours: list[str], theirs: list[str]) -> list[str]:

@@ -44,11 +44,17 @@ Some things the generator does not make, because Open vSwitch cannot do them:
   anew, the specification has it so for the buckets and bands alone.
 - Modifies and deletes, of all that a match covers, behind other changes in a bundle: Open vSwitch
   does not find flows with a mask that is new in the bundle.
+- Broken IP headers in tunnels that met congestion: Open vSwitch takes their
+  ECN for 0, and drops them.
+- Marks of packets that go out through tunnels: Open vSwitch routes by them.
+- Group policies in tunnels: Open vSwitch's userspace datapath neither reads nor sends them.
 - Matches on a part of the VLAN priority: Open vSwitch tells them without that part, or whole.
 
-Packets that fall under `EXPLANATIONS` are taken out of a pipeline before it counts as a difference;
-how many pipelines needed each of them is told.  `compare` knows one more: in packet-ins after a
-pop_mpls Open vSwitch has lost the cookie, which the specification asks for.
+A packet is left out of a pipeline only if the two switches did different things with it, and an
+entry of `EXPLANATIONS` says exactly that difference; everything else that the packet's pipeline
+does is still compared.  Entries about what the tables count are asked only where nothing but the
+tables differs.  It is told how many packets each entry left out.  `compare` knows one more: in
+packet-ins after a pop_mpls Open vSwitch has lost the cookie, which the specification asks for.
 The reference count of groups is not compared: here it is the flows and groups that use the group,
 as the specification has it; in Open vSwitch it is how often the flows' actions name it.
 
@@ -57,20 +63,50 @@ and takes its answer to that.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ovsflow.openflow.actions import Exit, FinTimeout, PopMpls
-from tests.differential.pipeline import Pipeline, Step
+from tests.differential.alike import (
+    MPLS,
+    TAGS,
+    Piece,
+    are_among,
+    differing,
+    is_beginning,
+    is_same_but,
+    payload_at,
+    pieces,
+    transport_fields,
+)
+from tests.differential.outcome import Emitted
 from tests.differential.story import Story
-from tests.differential.subject import Subject
+from tests.differential.underlay import CONGESTED, TUNNEL, WIRES, read_outer
 
 ARP, IPV4, IPV6 = b"\x08\x06", b"\x08\x00", b"\x86\xdd"
-MPLS = b"\x88\x47", b"\x88\x48"
 ICMPV6, NEIGHBOUR = b"\x3a", (b"\x87", b"\x88")
 ARP_LEN = 28
 ARP_HEAD = bytes.fromhex("000108000604")
 """Ethernet, IPv4 and the lengths of their addresses."""
+
+NOT_CAPABLE = 0
+"""What ECN says of a packet that cannot say that it met congestion (RFC 3168 §5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one packet.
+
+    Attributes:
+        story: How it went through this switch.
+        ours: What this switch did.
+        theirs: What Open vSwitch did.
+    """
+
+    story: Story
+    ours: Emitted
+    theirs: Emitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,84 +116,169 @@ class Explanation:
     Attributes:
         name: A word for it.
         why: What Open vSwitch does, and why that is not followed.
-        applies: Whether a packet's story has it; the reasons for which this switch dropped it are
-            given too.
+        explains: Whether it is what made the difference that a packet's fate shows.
+        sent: Whether the difference shows in what is sent and told of the packet.
+        in_tables: Whether it may show in the tables alone.
     """
 
     name: str
     why: str
-    applies: Callable[[Story, set[str]], bool]
+    explains: Callable[[Fate], bool]
+    sent: bool = True
+    in_tables: bool = False
 
 
-def _third_tag(story: Story, dropped: set[str]) -> bool:
-    return "too_many_labels" in dropped
+def _third_tag(fate: Fate) -> bool:
+    refused = "too_many_labels" in fate.story.drops and fate.story.pushes_tag()
+    return refused and is_beginning(fate.ours, fate.theirs)
 
 
-def _other_arp(story: Story, dropped: set[str]) -> bool:
-    payload = story.payload()
+def _other_arp(fate: Fate) -> bool:
+    payload = fate.story.payload()
     is_usual = len(payload) >= 2 + ARP_LEN and payload[2:8] == ARP_HEAD
-    return payload[:2] == ARP and not is_usual and "->arp_" in story.done
+    writes = payload[:2] == ARP and not is_usual and "->arp_" in fate.story.done
+
+    def in_body(ours: bytes, theirs: bytes) -> bool:
+        return len(ours) == len(theirs) and min(differing(ours, theirs)) >= 2
+
+    return writes and is_same_but(fate.ours, fate.theirs, in_body)
 
 
-def _set_before_fork(story: Story, dropped: set[str]) -> bool:
-    return story.forks_with_set()
+def _set_before_fork(fate: Fate) -> bool:
+    return fate.story.forks_with_set() and are_among(fate.theirs, fate.ours)
 
 
-def _label_under_third_tag(story: Story, dropped: set[str]) -> bool:
-    return story.tags() > 2 and re.search("pop_vlan.*push_mpls", story.done) is not None
+def _label_under_third_tag(fate: Fate) -> bool:
+    story = fate.story
+    pushed = story.tags() > 2 and re.search("pop_vlan.*push_mpls", story.done) is not None
+
+    def elsewhere(ours: bytes, theirs: bytes) -> bool:
+        return len(ours) == len(theirs) and payload_at(ours) > payload_at(theirs)
+
+    return pushed and is_same_but(fate.ours, fate.theirs, elsewhere)
 
 
-def _header_after_lent_label(story: Story, dropped: set[str]) -> bool:
+def _only_checksum(ours: bytes, theirs: bytes) -> bool:
+    """Whether two frames differ in nothing but the transport checksum."""
+    same_length = len(ours) == len(theirs)
+    return same_length and differing(ours, theirs) <= set(transport_fields(ours)[1])
+
+
+def _header_after_lent_label(fate: Fate) -> bool:
     header = r"->(ip|ipv6|nw|tcp|udp)_"
-    return re.search(rf"clone\([^;]*push_mpls[^;]*\)[^;]*{header}", story.done) is not None
+    lent = re.search(rf"clone\([^;]*push_mpls[^;]*\)[^;]*{header}", fate.story.done) is not None
+
+    def in_header(ours: bytes, theirs: bytes) -> bool:
+        places = {place for part in transport_fields(ours) for place in part}
+        return len(ours) == len(theirs) and differing(ours, theirs) <= places
+
+    return lent and is_same_but(fate.ours, fate.theirs, in_header)
 
 
-def _label_for_nothing(story: Story, dropped: set[str]) -> bool:
-    ethertype = story.payload()[:2]
-    popped = re.findall(r"push_mpls[^;]*?pop_mpls:0x(\w+)", story.done)
-    return ethertype not in MPLS and any(
-        bytes.fromhex(to) not in (ethertype, *MPLS) for to in popped
+def _label_for_nothing(fate: Fate) -> bool:
+    ethertype = fate.story.payload()[:2]
+    popped = re.findall(r"push_mpls[^;]*?pop_mpls:0x(\w+)", fate.story.done)
+    to_another = any(bytes.fromhex(to) not in (ethertype, *MPLS) for to in popped)
+
+    def only_type(ours: bytes, theirs: bytes) -> bool:
+        return len(ours) == len(theirs) and differing(ours, theirs) <= {0, 1}
+
+    return ethertype not in MPLS and to_another and is_same_but(fate.ours, fate.theirs, only_type)
+
+
+def _later_fragment(fate: Fate) -> bool:
+    payload = fate.story.payload()
+    if payload[:2] != IPV4 or len(payload) < 2 + 20:
+        return False
+    is_later = int.from_bytes(payload[8:10], "big") & 0x1FFF != 0
+    written = re.search("->(ip|nw)_", fate.story.done) is not None
+    return is_later and written and is_same_but(fate.ours, fate.theirs, _only_checksum)
+
+
+def _normal_with_tags(fate: Fate) -> bool:
+    tags = fate.story.tags() + fate.story.done.count("push_vlan")
+
+    def without_tag(ours: bytes, theirs: bytes) -> bool:
+        # Either both went, or the inner one is of VLAN 0 without priority.
+        second_says_nothing = ours[16:18] in TAGS and not any(ours[18:20])
+        return theirs == ours[:12] + ours[16:] or (
+            second_says_nothing and theirs == ours[:16] + ours[20:]
+        )
+
+    return (
+        tags > 1 and fate.story.runs_normal() and is_same_but(fate.ours, fate.theirs, without_tag)
     )
 
 
-def _later_fragment(story: Story, dropped: set[str]) -> bool:
-    payload = story.payload()
-    if payload[:2] != IPV4 or len(payload) < 2 + 20:
-        return False
-    offset = int.from_bytes(payload[8:10], "big") & 0x1FFF
-    body = len(payload) - 2 - 4 * (payload[2] & 0xF)
-    return offset != 0 and body >= 8 and re.search("->(ip|nw)_", story.done) is not None
+def _restored_checksum(fate: Fate) -> bool:
+    zeros = {b"\x00\x00", b"\xff\xff"}
+
+    def restored(ours: bytes, theirs: bytes) -> bool:
+        at = transport_fields(ours)[1]
+        start, end = payload_at(ours) + at.start, payload_at(ours) + at.stop
+        return _only_checksum(ours, theirs) and {ours[start:end], theirs[start:end]} == zeros
+
+    writes = fate.story.payload()[:2] == IPV4 and "->icmp_" in fate.story.done
+    return writes and is_same_but(fate.ours, fate.theirs, restored)
 
 
-def _normal_with_tags(story: Story, dropped: set[str]) -> bool:
-    tags = story.tags() + story.done.count("push_vlan")
-    return tags > 1 and story.runs_normal()
-
-
-def _restored_checksum(story: Story, dropped: set[str]) -> bool:
-    payload = story.payload()
-    at = 2 + 4 * (payload[2] & 0xF) if len(payload) > 2 else 0
-    checksum = payload[at + 2 : at + 4]
-    is_zero = checksum in (b"\x00\x00", b"\xff\xff")
-    return payload[:2] == IPV4 and is_zero and "->icmp_" in story.done
-
-
-def _option_as_flags(story: Story, dropped: set[str]) -> bool:
-    payload = story.payload()
+def _option_as_flags(fate: Fate) -> bool:
+    payload = fate.story.payload()
     is_nd = payload[:2] == IPV6 and payload[8:9] == ICMPV6 and payload[42:43] in NEIGHBOUR
-    return is_nd and story.runs(FinTimeout)
+    return is_nd and fate.story.runs(FinTimeout)
 
 
-def _exit_in_clone(story: Story, dropped: set[str]) -> bool:
-    return story.runs_in_clone(Exit)
+def _exit_in_clone(fate: Fate) -> bool:
+    return fate.story.runs_in_clone(Exit) and is_beginning(fate.theirs, fate.ours)
 
 
-def _return_in_clone(story: Story, dropped: set[str]) -> bool:
-    return story.runs_in_clone(PopMpls)
+def _return_in_clone(fate: Fate) -> bool:
+    return fate.story.runs_in_clone(PopMpls) and is_beginning(fate.theirs, fate.ours)
 
 
-def _tags_before_meter(story: Story, dropped: set[str]) -> bool:
-    return re.search(r"(push|pop)_[^;]*meter:", story.done) is not None
+def _tags_before_meter(fate: Fate) -> bool:
+    return re.search(r"(push|pop)_[^;]*meter:", fate.story.done) is not None
+
+
+def _congested(fate: Fate) -> bool:
+    payload = fate.story.payload()
+    tos = {IPV4: payload[3:4], IPV6: bytes(one >> 4 for one in payload[3:4])}.get(payload[:2], b"")
+    return _met_congestion(fate) and any(one & 3 == NOT_CAPABLE for one in tos)
+
+
+def _carried_congestion(fate: Fate) -> bool:
+    return _met_congestion(fate) and fate.story.mark_decides
+
+
+def _met_congestion(fate: Fate) -> bool:
+    arrival = fate.story.arrival
+    return arrival.port == TUNNEL and read_outer(arrival.frame).ecn == CONGESTED
+
+
+def _left_over_cut(fate: Fate) -> bool:
+    def is_cut(ours: bytes, theirs: bytes) -> bool:
+        return ours.startswith(theirs)
+
+    return fate.story.cuts_for(TUNNEL) and is_same_but(fate.ours, fate.theirs, is_cut)
+
+
+def _two_families(fate: Fate) -> bool:
+    mine, other = _datagrams(fate.ours), _datagrams(fate.theirs)
+    lost = {one for one in other if one[12:14] == IPV4 and not any(read_outer(one).addresses[1])}
+    carried = {read_outer(one).payload for one in lost}
+    arrive = (one[12:14] == IPV6 and read_outer(one).payload in carried for one in mine - other)
+    elsewhere = _elsewhere(fate.ours) == _elsewhere(fate.theirs)
+    return bool(lost) and elsewhere and set(other - mine) <= lost and all(arrive)
+
+
+def _datagrams(emitted: Emitted) -> Counter[bytes]:
+    """Outer frames, those of both devices."""
+    return Counter(frame for wire in WIRES for frame in emitted.sent.get(wire, []))
+
+
+def _elsewhere(emitted: Emitted) -> dict[int, list[Piece]]:
+    """What was sent and told, but not through tunnels."""
+    return {port: found for port, found in pieces(emitted).items() if port not in WIRES}
 
 
 EXPLANATIONS: Sequence[Explanation] = (
@@ -166,6 +287,7 @@ EXPLANATIONS: Sequence[Explanation] = (
         "A third VLAN tag is refused here, and the packet with it; Open vSwitch pushes it and loses"
         " the innermost one.",
         _third_tag,
+        in_tables=True,
     ),
     Explanation(
         "other ARP",
@@ -188,7 +310,7 @@ EXPLANATIONS: Sequence[Explanation] = (
     Explanation(
         "header after a lent label",
         "Where a copy had a label, Open vSwitch no longer finds the transport header of the"
-        " original, and leaves its checksum wrong.",
+        " original, does not write it, and leaves its checksum wrong.",
         _header_after_lent_label,
     ),
     Explanation(
@@ -204,8 +326,8 @@ EXPLANATIONS: Sequence[Explanation] = (
     ),
     Explanation(
         "NORMAL with tags",
-        "Open vSwitch removes the inner tag, too, where it removes an outer one of VLAN 0 without"
-        " priority.",
+        "Open vSwitch removes each tag of VLAN 0 without priority, also an inner one, and the inner"
+        " one, too, where it removes the outer one.",
         _normal_with_tags,
     ),
     Explanation(
@@ -219,6 +341,8 @@ EXPLANATIONS: Sequence[Explanation] = (
         "To fin_timeout, Open vSwitch takes the type of a neighbour discovery option for TCP"
         " flags.",
         _option_as_flags,
+        sent=False,
+        in_tables=True,
     ),
     Explanation(
         "exit in clone",
@@ -234,20 +358,34 @@ EXPLANATIONS: Sequence[Explanation] = (
         "tags before a meter",
         "What Open vSwitch has yet to push or pop does not count for the length that a meter sees.",
         _tags_before_meter,
+        sent=False,
+        in_tables=True,
+    ),
+    Explanation(
+        "congestion",
+        "A tunnelled packet that met congestion and cannot say so is dropped by both (RFC 6040"
+        " §4.2); Open vSwitch first counts it for a flow of the first table.",
+        _congested,
+        sent=False,
+        in_tables=True,
+    ),
+    Explanation(
+        "carried congestion",
+        "Open vSwitch carries the outer header's mark inside (RFC 6040 §4.2) only after the first"
+        " table has looked at the packet.",
+        _carried_congestion,
+        in_tables=True,
+    ),
+    Explanation(
+        "left over cut",
+        "Where a cut packet cannot go out through a tunnel that has no destination, Open vSwitch"
+        " cuts the next one instead.",
+        _left_over_cut,
+    ),
+    Explanation(
+        "two families",
+        "With an IPv4 source and an IPv6 destination, Open vSwitch sends IPv4 datagrams to 0.0.0.0;"
+        " here the destination decides.",
+        _two_families,
     ),
 )
-
-
-def without_explained(pipeline: Pipeline, subject: Subject) -> tuple[Pipeline, list[str]]:
-    """The pipeline without the packets whose different end is explained, and the explanations."""
-    names: dict[str, None] = {}
-    steps = []
-    for step, fates in zip(pipeline.steps, subject.fates(pipeline), strict=True):
-        arrivals = []
-        for story, dropped in fates:
-            found = [one.name for one in EXPLANATIONS if one.applies(story, dropped)]
-            names |= dict.fromkeys(found)
-            if not found:
-                arrivals.append(story.arrival)
-        steps.append(Step(step.changes, arrivals))
-    return Pipeline(steps, pipeline.singly), list(names)

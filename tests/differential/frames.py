@@ -10,22 +10,25 @@ from tests.switch.frames import internet_checksum
 FLAG_BITS = (0x002, 0x010, 0x012, 0x011, 0x004, 0x018, 0x0C2, 0x000)
 
 
-def random_frame(chance: Chance, kind: str, snap: bool = True, short: bool = True) -> bytes:
+def random_frame(
+    chance: Chance, kind: str, snap: bool = True, short: bool = True, most_tags: int = 3
+) -> bytes:
     """A frame of a kind of match, now and then with something wrong with it.
 
-    Without `snap` there are no 802.2 frames, without `short` no cut IP headers.
+    Without `snap` there are no 802.2 frames, without `short` no cut IP headers, and no frame has
+    more than `most_tags`.
     """
     body = _body(chance, kind)
     while not snap and body[:2] < b"\x06\x00":
         body = _body(chance, kind)
-    frame = _addresses(chance) + _tags(chance) + body
+    frame = _addresses(chance) + _tags(chance, most_tags) + body
     if chance.often(0.05):
         frame = frame[: chance.pick((14, 15, 17, 18, 20, 22, 26, 34, 36, 38, 42, 54, 58, 62))]
     elif chance.often(0.05):
         at = 14 + chance.below(max(1, min(len(frame) - 14, 60)))
         frame = frame[:at] + chance.random.randbytes(1) + frame[at + 1 :]
     if _is_left_out(frame, short):
-        return random_frame(chance, kind, snap, short)
+        return random_frame(chance, kind, snap, short, most_tags)
     if len(frame) < 14:
         frame += bytes(14 - len(frame))
     return frame
@@ -47,10 +50,10 @@ def _is_left_out(frame: bytes, short: bool) -> bool:
     if ethertype == b"\x08\x00":
         length = int.from_bytes(rest[2:4], "big")
         whole = len(rest) >= 20 and 20 <= length <= len(rest)
-        return rest[:1] != b"" and (rest[0] >> 4 != 4 or (not short and not whole))
+        return (rest[:1] != b"" and rest[0] >> 4 != 4) or not (short or whole)
     if ethertype == b"\x86\xdd":
         whole = len(rest) >= 40 and int.from_bytes(rest[4:6], "big") <= len(rest) - 40
-        return rest[:1] != b"" and (rest[0] >> 4 != 6 or (not short and not whole))
+        return (rest[:1] != b"" and rest[0] >> 4 != 6) or not (short or whole)
     return ethertype == b"\x08\x06" and rest[6:7] not in (b"", b"\x00")
 
 
@@ -62,9 +65,9 @@ def _mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def _tags(chance: Chance) -> bytes:
+def _tags(chance: Chance, most: int) -> bytes:
     """No tag, one or more."""
-    count = chance.pick((0, 0, 0, 0, 1, 1, 2, 3))
+    count = min(most, chance.pick((0, 0, 0, 0, 1, 1, 2, 3)))
     tags = b""
     for _ in range(count):
         tpid = chance.pick((0x8100, 0x8100, 0x88A8))

@@ -13,25 +13,31 @@ from tests.differential.groups import GroupMaker
 from tests.differential.matches import KINDS, Known, random_match
 from tests.differential.pipeline import Arrival, Change, Pipeline, Step
 from tests.differential.subject import LOCAL
+from tests.differential.underlay import TUNNEL, random_outer
 from tests.differential.values import Chance
 
+NO_TABLE = -1
 VERSION_MIX = (Version.OF13,) * 6 + (Version.OF10,) * 2 + (Version.OF14, Version.OF15)
 
 
-def random_pipeline(seed: int | str) -> Pipeline:
-    """The pipeline of a seed."""
-    return _Maker(Chance(seed)).pipeline()
+def random_pipeline(seed: int | str, *, tunnels: bool = False) -> Pipeline:
+    """The pipeline of a seed; with `tunnels` it is about them for certain."""
+    return _Maker(Chance(seed), tunnels).pipeline()
 
 
 class _Maker:
     """Makes one pipeline."""
 
-    def __init__(self, chance: Chance) -> None:
+    def __init__(self, chance: Chance, tunnels: bool) -> None:
         self.chance = chance
         self.kinds = [chance.pick(KINDS) for _ in range(1 + chance.below(4))]
         self.learns = chance.often(0.1)
         self.truncates = chance.often(0.2)
-        self.groups = GroupMaker(chance, self.truncates)
+        # Three tags are more than either switch knows what to do with: seldom, and on purpose.
+        self.deep = chance.often(0.04)
+        self.pushing_table = chance.pick((0, 0, 1, 2, 3, NO_TABLE, NO_TABLE))
+        self.most_tags = 3 if self.deep else 2 if self.pushing_table == NO_TABLE else 1
+        self.groups = GroupMaker(chance, self.truncates, self.deep)
         self.metered = False
         self.priorities: dict[tuple[object, ...], int] = {}
         # Open vSwitch spoils 802.2 frames when it pushes a label.
@@ -42,7 +48,7 @@ class _Maker:
         self.meters = METERS if chance.often(0.1) else ()
         self.conjunctions = chance.often(0.12)
         self.bundles = chance.often(0.12)
-        self.tunnels = chance.often(0.15)
+        self.tunnels = chance.often(0.2) or tunnels
 
     def pipeline(self) -> Pipeline:
         """Some steps."""
@@ -67,16 +73,21 @@ class _Maker:
     def arrivals(self, count: int) -> list[Arrival]:
         """Packets, those of a port together."""
         chance = self.chance
-        found = [
-            Arrival(
-                chance.pick((1, 1, 2, 2, 3, 4, LOCAL)),
-                random_frame(chance, self.kind(), self.snap, self.short),
-            )
-            for _ in range(count)
-        ]
+        found = [self.arrival() for _ in range(count)]
         # The same packet again is what a cache is for.
         found += [chance.pick(found) for _ in range(count // 4)]
         return sorted(found, key=lambda one: one.port)
+
+    def arrival(self) -> Arrival:
+        """A packet, at times in a tunnel."""
+        chance = self.chance
+        # Open vSwitch takes the ECN of broken headers for 0.
+        congested = self.tunnels and chance.often(0.03)
+        short = self.short and not congested
+        frame = random_frame(chance, self.kind(), self.snap, short, self.most_tags)
+        if congested or (self.tunnels and chance.often(0.4)):
+            return Arrival(TUNNEL, random_outer(chance, frame, congested))
+        return Arrival(chance.pick((1, 1, 2, 2, 3, 4, LOCAL)), frame)
 
     def kind(self) -> str:
         """A kind of packet that this pipeline is about."""
@@ -121,6 +132,8 @@ class _Maker:
             self.groups.alive,
             self.learns,
             pushes_mpls=not self.snap,
+            pushes_tags=table == self.pushing_table and command != "modify",
+            deep=self.deep,
             truncates=self.truncates,
             short=self.short,
             normal=self.normal,

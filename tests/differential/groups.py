@@ -20,13 +20,15 @@ class GroupMaker:
     Attributes:
         chance: Where choices come from.
         truncates: Whether truncating outputs are wanted.
+        deep: Whether there may be more than two tags.
         alive: Numbers of the groups that there are.
         kinds: Their types.
     """
 
-    def __init__(self, chance: Chance, truncates: bool) -> None:
+    def __init__(self, chance: Chance, truncates: bool, deep: bool) -> None:
         self.chance = chance
         self.truncates = truncates
+        self.deep = deep
         self.alive: list[int] = []
         self.kinds: dict[int, str] = {}
 
@@ -85,6 +87,7 @@ class GroupMaker:
             Known("any"),
             [one for one in self.alive if one > group],
             truncates=self.truncates,
+            deep=self.deep,
             in_bucket=True,
         )
         actions = [maker.set_field() for _ in range(chance.below(3))]

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 
-from tests.differential.values import DSCPS, LABELS, PORTS, TTLS, VIDS, Chance
+from tests.differential.values import (
+    DSCPS,
+    LABELS,
+    PORT_WORDS,
+    TTLS,
+    TUNNEL_WORDS,
+    VIDS,
+    Chance,
+)
 
 KINDS = (
     "any",
@@ -66,7 +74,9 @@ def random_match(
 ) -> tuple[list[str], Known]:
     """Words of a match, and what is known behind it; with `tunnels` more of their fields."""
     known = Known(kind)
-    words = _metadata(chance, table) + (_tunnel(chance) if tunnels and table else [])
+    words = _metadata(chance, table, tunnels)
+    if tunnels and chance.often(0.7 if table else 0.35):
+        words += _tunnel(chance, words)
     words += chance.some(
         0.15,
         lambda: f"eth_src={chance.masked_ethernet()}",
@@ -92,9 +102,10 @@ def random_match(
     return words, known
 
 
-def _metadata(chance: Chance, table: int) -> list[str]:
+def _metadata(chance: Chance, table: int, tunnels: bool) -> list[str]:
     """Fields of the pipeline; later tables look at registers more."""
-    words = chance.some(0.25, lambda: f"in_port={chance.pick((1, 2, 3, 4, 'LOCAL'))}")
+    ports = TUNNEL_WORDS if tunnels else PORT_WORDS
+    words = chance.some(0.25, lambda: f"in_port={chance.pick(ports)}")
     words += chance.some(
         0.12 if table else 0.03,
         lambda: f"metadata={chance.small()}",
@@ -115,8 +126,8 @@ def _metadata(chance: Chance, table: int) -> list[str]:
     )
 
 
-def _tunnel(chance: Chance) -> list[str]:
-    """Fields of a tunnel that earlier tables may have set."""
+def _tunnel(chance: Chance, words: list[str]) -> list[str]:
+    """A field of the tunnel that the packet came through, or that earlier tables have set."""
     (word,) = chance.random.sample(
         (
             f"tun_id={chance.small()}",
@@ -131,7 +142,7 @@ def _tunnel(chance: Chance) -> list[str]:
         1,
     )
     name = word.partition("=")[0]
-    return [] if any(name in one for one in _metadata(chance, 0)) else [word]
+    return [] if any(one.startswith(f"{name}=") for one in words) else [word]
 
 
 def _vlan(chance: Chance, known: Known) -> list[str]:
@@ -244,6 +255,3 @@ def _neighbour(chance: Chance, known: Known) -> list[str]:
             lambda: f"{option}={chance.masked_ethernet()}",
         ),
     ]
-
-
-__all__ = ["IPV4_KINDS", "IPV6_KINDS", "KINDS", "PORTS", "Known", "random_match"]

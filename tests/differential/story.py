@@ -9,7 +9,11 @@ from ovsflow.openflow.actions import (
     CheckPacketLarger,
     Clone,
     Output,
+    OutputTruncated,
     PopMpls,
+    PushVlan,
+    SetVlanPcp,
+    SetVlanVid,
 )
 from ovsflow.openflow.constants import PortNumber, Version
 from tests.differential.pipeline import Arrival
@@ -24,14 +28,22 @@ class Story:
 
     Attributes:
         arrival: The packet as it came.
+        frame: The same without the tunnel that it came through.
         actions: OpenFlow actions in the order in which they ran, with how deep they were nested;
             `None` stands for instructions that wrote to the action set.
         done: What was decided: datapath actions as words.
+        drops: Why the packet or a copy of it was dropped.
+        first: The rule of the first table.
+        mark_decides: Whether that would be another one, had the tunnel not met congestion.
     """
 
     arrival: Arrival
+    frame: bytes
     actions: tuple[tuple[int, Action | None], ...]
     done: str
+    drops: frozenset[str]
+    first: str | None
+    mark_decides: bool = False
 
     def forks_with_set(self) -> bool:
         """Whether check_pkt_larger ran when something had been written to the action set."""
@@ -57,6 +69,10 @@ class Story:
         """Whether an action of that kind ran."""
         return any(isinstance(action, kind) for _, action in self.actions)
 
+    def pushes_tag(self) -> bool:
+        """Whether a VLAN tag was pushed, or was asked for where there may be none."""
+        return any(map(self.runs, (PushVlan, SetVlanVid, SetVlanPcp)))
+
     def pops_label(self) -> bool:
         """Whether pop_mpls ran."""
         return self.runs(PopMpls)
@@ -68,19 +84,26 @@ class Story:
             for _, action in self.actions
         )
 
+    def cuts_for(self, port: int) -> bool:
+        """Whether a packet was to be cut for a port."""
+        return any(
+            isinstance(action, OutputTruncated) and action.port == port
+            for _, action in self.actions
+        )
+
     def tags(self) -> int:
         """VLAN tags of the packet as it came."""
-        frame, count = self.arrival.frame, 0
+        frame, count = self.frame, 0
         while frame[12 + 4 * count : 14 + 4 * count] in ETH_TYPES_OF_TAGS:
             count += 1
         return count
 
     def payload(self) -> bytes:
         """EtherType behind the tags that a switch reads, and what follows."""
-        return self.arrival.frame[12 + 4 * min(self.tags(), TAGS_READ) :]
+        return self.frame[12 + 4 * min(self.tags(), TAGS_READ) :]
 
 
-def read_story(arrival: Arrival, trace: str) -> Story:
+def read_story(arrival: Arrival, frame: bytes, trace: str) -> Story:
     """The story that a trace (JSON) tells."""
     told = json.loads(trace)
     actions: list[tuple[int, Action | None]] = []
@@ -93,4 +116,12 @@ def read_story(arrival: Arrival, trace: str) -> Story:
             elif "write_actions" in event:
                 actions.append((event["depth"], None))
         done.append(",".join(walk["datapath_actions"]))
-    return Story(arrival, tuple(actions), ";".join(done))
+    drops = {told["drop"]} | {leaf.get("drop") for leaf in told["leaves"]}
+    return Story(
+        arrival,
+        frame,
+        tuple(actions),
+        ";".join(done),
+        frozenset(one for one in drops if one),
+        told["steps"][0]["rule"],
+    )

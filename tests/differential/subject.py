@@ -1,9 +1,6 @@
 """The switch under test: one `Datapath` without threads, with memory ports."""
 
-import json
-import struct
-from types import TracebackType
-from typing import Self
+from dataclasses import replace
 
 from ovsflow.datapath import Datapath
 from ovsflow.openflow.codec import encode
@@ -19,20 +16,30 @@ from ovsflow.openflow.flow_stats import FlowStatsRequest
 from ovsflow.openflow.framing import Framer
 from ovsflow.openflow.group_mod import GroupMod
 from ovsflow.openflow.group_stats import GroupStatsRequest
+from ovsflow.openflow.match_codec import encode_tlvs
 from ovsflow.openflow.meter_stats import MeterStatsRequest
 from ovsflow.openflow.modify import MeterMod
 from ovsflow.openflow.multipart import StatsRequest
-from tests.differential.outcome import COMMIT, Happened, Outcome, read_errors
+from ovsflow.openflow.text.parse import parse_match
+from tests.differential.outcome import COMMIT, Emitted, Happened, Outcome, Sent, read_errors
 from tests.differential.pipeline import Arrival, Change, Pipeline, Step, runs
 from tests.differential.story import Story, read_story
+from tests.differential.underlay import (
+    CONGESTED,
+    TUNNEL,
+    WIRES,
+    is_carried,
+    is_second,
+    marked,
+    read_outer,
+    told,
+)
 
 LOCAL = 0xFFFFFFFE
 PORTS = (1, 2, 3, 4, LOCAL)
 ALL_GROUPS = 0xFFFFFFFC
 ALL_METERS = 0xFFFFFFFF
 FORGETTING_NS = 400 * 10**9
-IN_PORT = 0x80000004
-"""Header of OXM_OF_IN_PORT."""
 
 CLEAN = tuple(
     encode(body, Version.OF13)
@@ -52,6 +59,8 @@ class Subject:
         self.datapath = Datapath("subject", workers=0)
         for number in PORTS:
             self.datapath.add_port(number, f"m{number}", "memory", {}, 0)
+        flow_based = dict.fromkeys(("local_ip", "remote_ip", "key"), "flow")
+        self.datapath.add_port(TUNNEL, "vx", "vxlan", flow_based | {"backend": "memory"}, 0)
         self.datapath.configure(
             {
                 "packet_in_rate": 0,
@@ -61,17 +70,6 @@ class Subject:
             }
         )
         self.now = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.datapath.close()
 
     def run(self, pipeline: Pipeline, closely: bool = False) -> Outcome:
         """What the switch does with a pipeline, from empty tables.
@@ -89,48 +87,53 @@ class Subject:
         self.now += FORGETTING_NS
         self.datapath.tick(self.now)
 
-    def fates(self, pipeline: Pipeline) -> list[list[tuple[Story, set[str]]]]:
-        """For each packet of each step its story, and why it or a copy of it was dropped."""
+    def stories(self, pipeline: Pipeline) -> list[list[Story]]:
+        """The story of each packet of each step."""
         self._clean()
         found = []
         for step in pipeline.steps:
             self._change(step.changes)
-            found.append([self._fate(arrival) for arrival in step.arrivals])
-            for number in PORTS:
-                self.datapath.receive(number)
+            stories = []
+            for arrival in step.arrivals:
+                stories.append(self._story(arrival))
+                self._arrive(arrival)
+            found.append(stories)
         return found
 
     def _story(self, arrival: Arrival) -> Story:
-        in_port = struct.pack("!II", IN_PORT, arrival.port)
-        return read_story(arrival, self.datapath.trace(in_port, arrival.frame, self.now))
+        """The story of a packet; it does not tell whether a port takes it."""
+        text, frame = f"in_port={arrival.port}", arrival.frame
+        if arrival.port == TUNNEL:
+            outer = read_outer(frame)
+            text, frame = f"{text},{outer.metadata()}", outer.inner
+            if outer.ecn == CONGESTED:
+                story = self._told(arrival, text, marked(frame))
+                plain = self._told(arrival, text, frame)
+                return replace(story, frame=frame, mark_decides=story.first != plain.first)
+        return self._told(arrival, text, frame)
 
-    def _fate(self, arrival: Arrival) -> tuple[Story, set[str]]:
-        story = self._story(arrival)
-        before = self._drops()
-        self.now += 1000
-        self.datapath.execute(arrival.port, arrival.frame, self.now)
-        self._packet_ins()
-        after = self._drops()
-        dropped = {reason for reason, count in after.items() if count != before.get(reason, 0)}
-        return story, dropped
-
-    def _drops(self) -> dict[str, int]:
-        drops = json.loads(self.datapath.statistics())["drops"]
-        assert isinstance(drops, dict)
-        return drops
+    def _told(self, arrival: Arrival, text: str, frame: bytes) -> Story:
+        match = encode_tlvs(parse_match(text), Version.OF13)
+        return read_story(arrival, frame, self.datapath.trace(match, frame, self.now))
 
     def _step(self, step: Step, closely: bool) -> Happened:
         happened = Happened(self._change(step.changes))
         for arrival in step.arrivals:
             pops = closely and self._story(arrival).pops_label()
-            self.now += 1000
-            self.datapath.execute(arrival.port, arrival.frame, self.now)
-            packet_ins = self._packet_ins()
-            happened.packet_ins += packet_ins
-            happened.popped += [pops] * len(packet_ins)
-        sent = {number: self.datapath.receive(number) for number in PORTS}
-        happened.sent = {number: frames for number, frames in sent.items() if frames}
+            happened.emitted.append(self._arrive(arrival, pops))
         return happened
+
+    def _arrive(self, arrival: Arrival, pops: bool = False) -> Emitted:
+        self.now += 1000
+        self.datapath.execute(arrival.port, arrival.frame, self.now)
+        return Emitted(self._sent(), self._packet_ins(), pops)
+
+    def _sent(self) -> Sent:
+        """Frames by port since the last time; those of the tunnel as the underlay carries them."""
+        sent = {number: self.datapath.receive(number) for number in PORTS}
+        for frame in filter(is_carried, self.datapath.receive(TUNNEL)):
+            sent.setdefault(WIRES[is_second(frame)], []).append(told(frame, ours=True))
+        return {number: frames for number, frames in sent.items() if frames}
 
     def _change(self, changes: list[Change]) -> dict[int, str]:
         errors: dict[int, str] = {}

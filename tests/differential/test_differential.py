@@ -4,11 +4,12 @@
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.differential.both import CACHE, Both, Judgement, PeerEndedError
+from tests.differential.both import CACHE, Both, PeerEndedError
 from tests.differential.explained import EXPLANATIONS
 from tests.differential.generate import random_pipeline
 from tests.differential.pipeline import Pipeline, parse_pipeline
@@ -26,7 +27,7 @@ EXPLAINED = DATA / "explained.txt"
 @pytest.fixture(scope="module")
 def both() -> Iterator[Both]:
     """Both switches, for all tests."""
-    with Both() as made:
+    with closing(Both()) as made:
         yield made
 
 
@@ -54,7 +55,8 @@ def test_what_once_differed_is_the_same(both: Both, pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize(("name", "pipeline"), list(kept(EXPLAINED)))
 def test_what_differs_is_explained(both: Both, name: str, pipeline: Pipeline) -> None:
-    assert both.judge(pipeline) == Judgement([], [name])
+    judgement = both.judge(pipeline)
+    assert (judgement.differences, list(judgement.explanations)) == ([], [name])
 
 
 def test_each_explanation_has_its_example() -> None:

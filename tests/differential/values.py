@@ -20,6 +20,11 @@ DSCPS = (0, 10, 46)
 NUMBERS = (0, 1, 2, 3)
 
 
+PORT_WORDS = ("1", "2", "3", "4", "LOCAL")
+TUNNEL_WORDS = (*PORT_WORDS, "5", "5", "5")
+"""Ports of the switch; those of pipelines about tunnels, whose port is 5."""
+
+
 class Chance:
     """A source of random choices that repeats for the same seed."""
 

@@ -12,6 +12,9 @@ from pathlib import Path
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 PATIENCE = 10.0
 
+OWN_NETWORK = ("--user", "--map-root-user", "--net")
+UNROUTED = ("--enable-dummy=override", "--disable-system-route")
+
 BRIDGES = {"br0": ("p1", "p2", "p3"), "br1": ("q1", "q2", "q3")}
 """Bridges and their ports: one to read from, one to change."""
 
@@ -25,11 +28,16 @@ def find(program: str) -> str:
 
 @contextmanager
 def open_vswitch(
-    directory: Path, bridges: Mapping[str, Sequence[str]] = BRIDGES, *, capture: bool = False
+    directory: Path,
+    bridges: Mapping[str, Sequence[str]] = BRIDGES,
+    *,
+    capture: bool = False,
+    routed: bool = False,
 ) -> Iterator[dict[str, str]]:
     """Runs one with bridges of some ports each; yields the environment that finds it.
 
-    With `capture`, what a port sends is also written to `PORT.pcap` in the directory.
+    With `capture`, what a port sends is also written to `PORT.pcap` in the directory.  With
+    `routed` its tunnels are real, and routed as an empty network of its own (`in_network`) says.
     """
     environment = os.environ | {
         "OVS_RUNDIR": str(directory),
@@ -59,11 +67,11 @@ def open_vswitch(
         tags = ["--", "set", "open_vswitch", ".", "other-config:vlan-limit=2"]
         run("ovs-vsctl", f"--db={database}", "--no-wait", "init", *tags)
         run(
-            "ovs-vswitchd",
+            *(("unshare", *OWN_NETWORK) if routed else ()),
+            find("ovs-vswitchd"),
             database,
-            "--enable-dummy=override",
+            *(("--enable-dummy=system",) if routed else UNROUTED),
             "--disable-system",
-            "--disable-system-route",
             f"--pidfile={pids[1]}",
             f"--unixctl={directory}/switch.ctl",
             f"--log-file={directory}/switch.log",
@@ -85,6 +93,13 @@ def open_vswitch(
     finally:
         for pid in pids:
             _stop(pid)
+
+
+def in_network(directory: Path, *command: str) -> None:
+    """Runs a command in the network of an Open vSwitch that is `routed`."""
+    pid = (directory / "switch.pid").read_text().strip()
+    words = [find("nsenter"), "--target", pid, "--user", "--net", "--preserve-credentials"]
+    subprocess.run([*words, find(command[0]), *command[1:]], check=True, timeout=60)
 
 
 def _bridge(name: str, ports: Sequence[str]) -> list[str]:

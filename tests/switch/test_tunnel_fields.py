@@ -97,6 +97,15 @@ def test_fields_that_are_written_are_sent(switch: Switch) -> None:
     assert vxlan[8:] == INNER
 
 
+def test_ipv6_addresses_that_are_written_are_sent(switch: Switch) -> None:
+    switch.add_flow(
+        "in_port=1,actions=set_field:fd00::2->tun_ipv6_dst,set_field:fd00::1->tun_ipv6_src,2"
+    )
+    switch.inject(1, INNER)
+    (sent,) = switch.receive(2)
+    assert (sent[22:38], sent[38:54]) == (SRC6, DST6)
+
+
 @pytest.mark.parametrize("max_len", [14, 40, len(INNER), 1000])
 def test_a_cut_copy_is_cut_inside_the_tunnel(switch: Switch, max_len: int) -> None:
     switch.add_flow(
