@@ -116,3 +116,24 @@ def test_a_cut_copy_is_cut_inside_the_tunnel(switch: Switch, max_len: int) -> No
     (sent,) = switch.receive(2)
     assert sent[42:] == struct.pack("!BBHI", HAS_VNI, 0, 0, VNI << 8) + INNER[:max_len]
     assert switch.receive(9) == [INNER], "only the copy is cut"
+
+
+@pytest.mark.parametrize(
+    ("options", "tos", "ttl"), [("", 2, 64), (",tos=inherit,ttl=inherit", 0xBA, 33)]
+)
+@pytest.mark.parametrize("max_len", [14, 20, 33, 1000])
+def test_a_cut_copy_tells_outside_what_the_packet_told(
+    options: str, tos: int, ttl: int, max_len: int
+) -> None:
+    # The DSCP and ECT(0), and the TTL.
+    inner = INNER[:15] + b"\xba" + INNER[16:22] + bytes([33, INNER[23], 0, 0]) + INNER[26:]
+    inner = inner[:24] + struct.pack("!H", internet_checksum(inner[14:34])) + inner[26:]
+    with Switch(ports=["a=1:memory", f"vx=2:vxlan,backend=memory{options}"], workers=0) as switch:
+        switch.add_flow(
+            f"in_port=1,actions=set_field:172.31.1.2->tun_dst,output(port=2,max_len={max_len})"
+        )
+        switch.inject(1, inner)
+        (sent,) = switch.receive(2)
+        assert sent[50:] == inner[:max_len]
+        assert (sent[15], sent[22]) == (tos, ttl)
+        assert internet_checksum(sent[14:34]) == 0

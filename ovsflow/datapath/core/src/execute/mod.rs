@@ -19,7 +19,7 @@ use crate::action::{ControllerOut, DpAction, SetHeader};
 use crate::error::DropReason;
 use crate::openflow::action::{GroupId, MeterId};
 use crate::packet::gso::{self, Segmenter};
-use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, ethernet};
+use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, ethernet, vxlan};
 use rewrite::Known;
 
 /// What a meter says of one packet.
@@ -352,7 +352,7 @@ fn deliver<S: Sink>(action: &DpAction, mut packet: Box<Packet>, sink: &mut S) {
             tunnel,
         } => {
             if let Some(tunnel) = tunnel {
-                packet.tunnel = Some(**tunnel);
+                packet.tunnel = Some(vxlan::before_cut(&packet, tunnel));
             }
             output_truncated(*port, *max_len as usize, packet, sink);
         }

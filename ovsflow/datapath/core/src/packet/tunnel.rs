@@ -27,8 +27,9 @@ pub struct Tunnel {
     pub gbp_id: u16,
     /// Group policy flags: 0x40 do not learn, 0x08 policy applied.
     pub gbp_flags: u8,
-    /// Outer TOS or traffic class: DSCP and ECN.
+    /// Outer TOS or traffic class: DSCP and ECN.  On send: that of an IP packet before it was cut.
     pub tos: u8,
-    /// Outer TTL or hop limit; on send 0 means the port's default.
+    /// Outer TTL or hop limit.  On send: that of an IP packet before it was cut, 1 for 0; 0 for all
+    /// others, which are asked themselves.
     pub ttl: u8,
 }

@@ -3,7 +3,7 @@
 //! Source: RFC 7348; group policy extension: draft-smith-vxlan-group-policy; ECN: RFC 3168 §9.1.
 
 use super::layers::{L3, Layers};
-use super::{Packet, ethernet, ipv4, ipv6, number};
+use super::{Packet, Tunnel, ethernet, ipv4, ipv6, number};
 use crate::error::DropReason;
 
 /// The UDP port that IANA assigned.
@@ -114,6 +114,30 @@ pub fn inner_tos(frame: &[u8], layers: &Layers) -> Option<u8> {
         L3::Ipv4 => frame.get(l3 + ipv4::TOS_AT).copied(),
         L3::Ipv6 => number::be16(frame, l3).map(|word| (word >> 4) as u8),
         L3::None | L3::Arp => None,
+    }
+}
+
+/// TTL or hop limit of the same header.
+pub fn inner_ttl(frame: &[u8], layers: &Layers) -> Option<u8> {
+    let l3 = usize::from(layers.l3);
+    match layers.l3_kind {
+        L3::Ipv4 => frame.get(l3 + ipv4::TTL_AT).copied(),
+        L3::Ipv6 => frame.get(l3 + ipv6::HOP_LIMIT_AT).copied(),
+        L3::None | L3::Arp => None,
+    }
+}
+
+/// The metadata to send a packet with that is about to be cut: its headers will tell no more.
+pub fn before_cut(packet: &Packet, tunnel: &Tunnel) -> Tunnel {
+    let layers = Layers::parse(packet);
+    let frame = packet.bytes();
+    match (inner_tos(frame, &layers), inner_ttl(frame, &layers)) {
+        (Some(tos), Some(ttl)) => Tunnel {
+            tos,
+            ttl: ttl.max(1),
+            ..*tunnel
+        },
+        _ => *tunnel,
     }
 }
 

@@ -4,7 +4,7 @@
 use super::plan::DSCP;
 use crate::packet::layers::{L3, L4, Layers};
 use crate::packet::number::{be32, view};
-use crate::packet::{DEFAULT_TTL, PROTO_SCTP, PROTO_TCP, PROTO_UDP, Packet, vxlan};
+use crate::packet::{DEFAULT_TTL, PROTO_SCTP, PROTO_TCP, PROTO_UDP, Packet, Tunnel, vxlan};
 
 /// First source port, and how many bits of a flow's hash are added.  Source: RFC 7348 §5.
 const SOURCE_PORT: u16 = 49_152;
@@ -14,6 +14,25 @@ const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Ethernet and IPv4 headers, without tags and options, and a transport's two ports.
 const PLAIN_IPV4: usize = 14 + 20 + 4;
+
+/// What the headers of a packet said before it was cut; `None` for one that was not, and unless it
+/// was IP.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cut {
+    tos: Option<u8>,
+    ttl: Option<u8>,
+}
+
+impl Cut {
+    /// What the metadata to send with has kept of it.
+    pub(super) fn new(tunnel: &Tunnel) -> Self {
+        let is_known = tunnel.ttl != 0;
+        Self {
+            tos: is_known.then_some(tunnel.tos),
+            ttl: is_known.then_some(tunnel.ttl),
+        }
+    }
+}
 
 /// Facts of an inner packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +48,10 @@ pub(super) struct Inner {
 
 impl Inner {
     #[inline(always)]
-    pub(super) fn new(packet: &Packet) -> Self {
+    pub(super) fn new(packet: &Packet, cut: Cut) -> Self {
         match Self::plain_ipv4(packet.bytes()) {
             Some(inner) => inner,
-            None => Self::any(packet.bytes()),
+            None => Self::any(packet.bytes(), cut),
         }
     }
 
@@ -61,11 +80,13 @@ impl Inner {
     #[inline(always)]
     pub(super) fn plain_ipv4(frame: &[u8]) -> Option<Self> {
         let head = view::<PLAIN_IPV4>(frame, 0)?;
+        // EtherType, version and header length; the TOS follows.
+        let is_plain = be32(head, 12)? & !0xff == 0x0800_4500;
         let whole = head[20] & 0x3f == 0 && head[21] == 0;
         let with_ports = matches!(head[23], PROTO_TCP | PROTO_UDP | PROTO_SCTP);
         let length = usize::from(u16::from_be_bytes([head[16], head[17]]));
         let fits = (40..=frame.len() - 14).contains(&length);
-        if head[12..15] != [0x08, 0x00, 0x45] || !whole || !with_ports || !fits {
+        if !is_plain || !whole || !with_ports || !fits {
             return None;
         }
         let addresses = u64::from_be_bytes(*view::<8>(head, 26)?);
@@ -78,13 +99,13 @@ impl Inner {
     }
 
     #[inline(never)]
-    pub(super) fn any(frame: &[u8]) -> Self {
+    pub(super) fn any(frame: &[u8], cut: Cut) -> Self {
         let layers = Layers::parse_frame(frame);
         let l3 = usize::from(layers.l3);
-        let (ttl, addresses) = match layers.l3_kind {
-            L3::Ipv4 => (frame.get(l3 + 8), frame.get(l3 + 12..l3 + 20)),
-            L3::Ipv6 => (frame.get(l3 + 7), frame.get(l3 + 8..l3 + 40)),
-            L3::None | L3::Arp => (None, frame.get(..14)),
+        let addresses = match layers.l3_kind {
+            L3::Ipv4 => frame.get(l3 + 12..l3 + 20),
+            L3::Ipv6 => frame.get(l3 + 8..l3 + 40),
+            L3::None | L3::Arp => frame.get(..14),
         };
         let mut hash = 0;
         for chunk in addresses.unwrap_or(frame).chunks(8) {
@@ -98,8 +119,8 @@ impl Inner {
             hash = mix(hash, with_proto(ports, layers.ip_proto));
         }
         Self {
-            tos: vxlan::inner_tos(frame, &layers),
-            ttl: ttl.copied(),
+            tos: vxlan::inner_tos(frame, &layers).or(cut.tos),
+            ttl: vxlan::inner_ttl(frame, &layers).or(cut.ttl),
             hash: finish(hash),
         }
     }
@@ -142,7 +163,7 @@ mod tests {
                 }
             }
             if let Some(short) = Inner::plain_ipv4(&frame) {
-                prop_assert_eq!(short, Inner::any(&frame));
+                prop_assert_eq!(short, Inner::any(&frame, Cut::default()));
             }
         }
     }

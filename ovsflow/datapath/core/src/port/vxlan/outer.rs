@@ -5,7 +5,7 @@
 //! for each tunnel has all that its packets share, the checksum's share of it included; what is left
 //! for each packet is a copy, its lengths, TOS, TTL and source port.
 
-use super::inner::Inner;
+use super::inner::{Cut, Inner};
 use super::plan::{header, outer_dscp, outer_ttl};
 use crate::error::DropReason;
 use crate::packet::layers::{L3, L4, Layers};
@@ -152,6 +152,7 @@ pub(super) struct Template {
     /// DSCP and TTL; `None` for the inner packet's.
     dscp: Option<u8>,
     ttl: Option<u8>,
+    cut: Cut,
 }
 
 impl Template {
@@ -200,8 +201,9 @@ impl Template {
             bytes,
             is_v6,
             partial,
-            dscp: outer_dscp(tunnel, config),
-            ttl: outer_ttl(tunnel, config),
+            dscp: outer_dscp(config),
+            ttl: outer_ttl(config),
+            cut: Cut::new(tunnel),
         })
     }
 
@@ -225,7 +227,7 @@ impl Template {
 
     #[inline(never)]
     fn push_v4_any(&self, packet: &mut Packet) -> Result<(), DropReason> {
-        self.put_v4(&Inner::any(packet.bytes()), packet)
+        self.put_v4(&Inner::any(packet.bytes(), self.cut), packet)
     }
 
     #[inline(always)]
@@ -257,7 +259,7 @@ impl Template {
 
     #[inline(never)]
     fn push_v6(&self, packet: &mut Packet) -> Result<(), DropReason> {
-        let inner = Inner::new(packet);
+        let inner = Inner::new(packet, self.cut);
         let (tos, ttl) = (inner.outer_tos(self.dscp), inner.outer_ttl(self.ttl));
         let len = packet.len() + UDP + HEADER_LEN;
         if len > usize::from(u16::MAX) {
@@ -308,6 +310,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::packet::Inherit;
 
     proptest! {
         #[test]
@@ -320,9 +323,13 @@ mod tests {
             let tunnel = Tunnel {
                 dst: TunnelAddress::V4(0xac1f_0102),
                 tos,
+                ttl: 9,
                 ..Tunnel::default()
             };
-            let config = TunnelConfig::default();
+            let config = TunnelConfig {
+                tos: Inherit::Inner,
+                ..TunnelConfig::default()
+            };
             let mut packet = Packet::from_frame(&inner);
             let template = Template::new(&tunnel, &config).unwrap();
             prop_assert_eq!(template.push(&mut packet), Ok(()));

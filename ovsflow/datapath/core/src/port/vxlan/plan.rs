@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::inner::Inner;
+use super::inner::{Cut, Inner};
 use super::sockets::PORTS;
 use crate::error::DropReason;
 use crate::packet::vxlan::{HEADER_LEN, Header, Policy};
@@ -53,11 +53,11 @@ impl Plan {
             TunnelAddress::V6(bits) if bits != 0 => IpAddr::V6(Ipv6Addr::from_bits(bits)),
             _ => return Err(DropReason::TunnelNoDestination),
         };
-        let inner = Inner::new(packet);
+        let inner = Inner::new(packet, Cut::new(&tunnel));
         let mut control = Control::default();
         let source = push_source(&mut control, &tunnel);
-        let tos = inner.outer_tos(outer_dscp(&tunnel, config));
-        let ttl = inner.outer_ttl(outer_ttl(&tunnel, config));
+        let tos = inner.outer_tos(outer_dscp(config));
+        let ttl = inner.outer_ttl(outer_ttl(config));
         push_tos_and_ttl(&mut control, destination.is_ipv6(), tos, ttl);
         Ok(Self {
             to: Address::new(destination, config.dst_port),
@@ -108,21 +108,19 @@ fn push_source(control: &mut Control, tunnel: &Tunnel) -> Option<IpAddr> {
     }
 }
 
-/// DSCP of the outer header, from flow or configuration; `None` for the inner packet's.
-pub(super) fn outer_dscp(tunnel: &Tunnel, config: &TunnelConfig) -> Option<u8> {
-    match (tunnel.tos & DSCP, config.tos) {
-        (0, Inherit::Fixed(tos)) => Some(tos),
-        (0, Inherit::Inner) => None,
-        (dscp, _) => Some(dscp),
+/// DSCP of the outer header; `None` for the inner packet's.
+pub(super) fn outer_dscp(config: &TunnelConfig) -> Option<u8> {
+    match config.tos {
+        Inherit::Fixed(tos) => Some(tos),
+        Inherit::Inner => None,
     }
 }
 
-/// TTL of the outer header, from flow or configuration; `None` for the inner packet's.
-pub(super) fn outer_ttl(tunnel: &Tunnel, config: &TunnelConfig) -> Option<u8> {
-    match (tunnel.ttl, config.ttl) {
-        (0, Inherit::Fixed(ttl)) => Some(ttl),
-        (0, Inherit::Inner) => None,
-        (ttl, _) => Some(ttl),
+/// TTL of the outer header; `None` for the inner packet's.
+pub(super) fn outer_ttl(config: &TunnelConfig) -> Option<u8> {
+    match config.ttl {
+        Inherit::Fixed(ttl) => Some(ttl),
+        Inherit::Inner => None,
     }
 }
 

@@ -178,15 +178,15 @@ fn test_flow_and_inner_packet_give_what_the_port_leaves_to_them() {
         let got = received(&mut far);
         assert_eq!((got.src, got.tos, got.ttl), (source.src, 0xb9, 33));
         let arp = Packet::from_frame(&[0xff; 42]);
-        let flow = Tunnel {
+        let of_a_cut_packet = Tunnel {
             ttl: 5,
-            tos: 0x20,
+            tos: 0x23,
             src: TunnelAddress::V6(1),
             ..source
         };
-        send(&near, tunnelled(&arp, flow));
+        send(&near, tunnelled(&arp, of_a_cut_packet));
         let got = received(&mut far);
-        assert_eq!((got.tos, got.ttl), (0x20, 5));
+        assert_eq!((got.tos, got.ttl), (0x22, 5));
         assert_eq!(
             got.src,
             TunnelAddress::V4(NEAR),
