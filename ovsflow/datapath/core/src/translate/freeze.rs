@@ -325,8 +325,8 @@ const fn reach_of(hidden: Hidden) -> Reach {
 /// headers; what is counted from then on has the length that is left.
 fn runs_without_headers(action: &Action) -> bool {
     match action {
-        Action::SetField(write) => !is_above_frame(write.field),
-        Action::Load { target, .. } => !is_above_frame(target.field),
+        Action::SetField(write) => reach(write.field) < Reach::Network,
+        Action::Load { target, .. } => reach(target.field) < Reach::Network,
         Action::Output { .. }
         | Action::OutputField { .. }
         | Action::OutputTruncated { .. }
@@ -337,12 +337,6 @@ fn runs_without_headers(action: &Action) -> bool {
         | Action::Group(_) => true,
         _ => false,
     }
-}
-
-/// Whether a field is one of a label or of headers behind it.
-fn is_above_frame(id: FieldId) -> bool {
-    let row = field(id);
-    row.prerequisite == Prerequisite::Mpls || reach(id) == Reach::Network
 }
 
 fn reads(action: &Action) -> Reach {
