@@ -38,6 +38,9 @@ NEIGHBOURS = tuple(one for one in (*IPV4, *IPV6) if one not in LOCAL_ADDRESSES)
 
 ETHERNET, UDP, VXLAN = 14, 8, 8
 NETWORKS = {b"\x08\x00": 20, b"\x86\xdd": 40}
+LENGTHS_AT = {20: ETHERNET + 2, 40: ETHERNET + 4}
+"""Where IP headers of these lengths tell a length."""
+
 CONGESTED = 3
 """What ECN says of a packet that met congestion (RFC 3168 §5)."""
 
@@ -179,6 +182,13 @@ def inside(frame: bytes) -> bytes:
     return read_outer(frame).inner
 
 
+def without_lengths(headers: bytes) -> bytes:
+    """Outer headers that were `told`, without what follows from how long the frame inside is."""
+    network = NETWORKS[headers[12:14]]
+    at, udp = LENGTHS_AT[network], ETHERNET + network + 4
+    return headers[:at] + headers[at + 2 : udp] + headers[udp + 2 :]
+
+
 def is_second(frame: bytes) -> bool:
     """Whether it goes to an address of the second device, and so out of that."""
     return read_outer(frame).addresses[1] in _SECOND
@@ -196,6 +206,9 @@ def told(frame: bytes, ours: bool) -> bytes:
     port, to, length, checksum = struct.unpack_from("!HHHH", datagram)
     assert port in (DYNAMIC_PORTS if ours else PEER_PORTS), f"UDP source port {port}"
     assert (to, length) == (PORT, len(datagram)), f"UDP header {datagram[:UDP].hex()}"
+    at = LENGTHS_AT[outer.network]
+    counted = int.from_bytes(frame[at : at + 2], "big") - (20 if outer.network == 20 else 0)
+    assert counted == length, f"IP length {counted}, UDP length {length}"
     if checksum or outer.network == 40:
         pseudo = source + destination + struct.pack("!II", length, 17)
         assert checksum, "no UDP checksum over IPv6"
