@@ -106,6 +106,15 @@ def test_ipv6_addresses_that_are_written_are_sent(switch: Switch) -> None:
     assert (sent[22:38], sent[38:54]) == (SRC6, DST6)
 
 
+def test_what_goes_over_ipv4_and_over_ipv6_leaves_in_order(switch: Switch) -> None:
+    four = "set_field:172.31.1.2->tun_dst,2"
+    six = "set_field:0.0.0.0->tun_dst,set_field:fd00::2->tun_ipv6_dst,2"
+    switch.add_flow(f"in_port=1,actions={six},{four},{four},{six}")
+    switch.inject(1, INNER)
+    types = [sent[12:14].hex() for sent in switch.receive(2)]
+    assert types == ["86dd", "0800", "0800", "86dd"]
+
+
 @pytest.mark.parametrize("max_len", [14, 40, len(INNER), 1000])
 def test_a_cut_copy_is_cut_inside_the_tunnel(switch: Switch, max_len: int) -> None:
     switch.add_flow(

@@ -144,7 +144,8 @@ impl SenderFactory for WireSenders {
         Ok(Box::new(WireSender {
             wire: self.wire.clone(),
             config: self.config.clone(),
-            ready: [Batch::new(), Batch::new()],
+            ready: Batch::new(),
+            is_v6: false,
             refused: Vec::new(),
         }))
     }
@@ -153,21 +154,21 @@ impl SenderFactory for WireSenders {
 struct WireSender {
     wire: Arc<Wire>,
     config: Arc<TunnelConfig>,
-    /// Outer frames over IPv4 and over IPv6.
-    ready: [Batch; 2],
+    /// Outer frames, all over IPv6 or all over IPv4.
+    ready: Batch,
+    is_v6: bool,
     /// Packets that could not be encapsulated, with the reasons.
     refused: Vec<(DropReason, Box<Packet>)>,
 }
 
 impl WireSender {
-    /// Puts outer headers before a packet; returns whether they are IPv6.
+    /// Puts outer headers before a packet.
     #[inline(always)]
     fn push(
-        template: Option<&Template>,
+        template: &Template,
         packet: &mut Packet,
         config: &TunnelConfig,
-    ) -> Result<bool, DropReason> {
-        let template = template.ok_or(DropReason::TunnelNoDestination)?;
+    ) -> Result<(), DropReason> {
         let with_checksum = config.csum.unwrap_or(template.is_v6);
         if with_checksum {
             complete_checksum(packet);
@@ -176,15 +177,22 @@ impl WireSender {
         if with_checksum {
             template.fill_checksum(packet);
         }
-        Ok(template.is_v6)
+        Ok(())
     }
 
-    fn encapsulate_one(&mut self, mut packet: Box<Packet>) {
-        let tunnel = packet.tunnel.take().unwrap_or_default();
-        let template = Template::new(&tunnel, &self.config);
-        match Self::push(template.as_ref(), &mut packet, &self.config) {
-            Ok(is_v6) => self.ready[usize::from(is_v6)].push(packet),
+    fn encapsulate_one(&mut self, template: &Template, mut packet: Box<Packet>) {
+        packet.tunnel = None;
+        match Self::push(template, &mut packet, &self.config) {
+            Ok(()) => self.ready.push(packet),
             Err(reason) => self.refused.push((reason, packet)),
+        }
+    }
+
+    fn flush(&mut self, now: Now, pool: &mut Pool, counters: &mut PortCounters) {
+        if !self.ready.is_empty() {
+            let overhead = if self.is_v6 { OVER_IPV6 } else { OVER_IPV4 };
+            self.wire
+                .send(now, &mut self.ready, overhead, pool, counters);
         }
     }
 }
@@ -198,13 +206,18 @@ impl Sender for WireSender {
         counters: &mut PortCounters,
     ) {
         for packet in packets.drain(..) {
-            self.encapsulate_one(packet);
-        }
-        for (ready, overhead) in self.ready.iter_mut().zip([OVER_IPV4, OVER_IPV6]) {
-            if !ready.is_empty() {
-                self.wire.send(now, ready, overhead, pool, counters);
+            let tunnel = packet.tunnel.unwrap_or_default();
+            let Some(template) = Template::new(&tunnel, &self.config) else {
+                self.refused.push((DropReason::TunnelNoDestination, packet));
+                continue;
+            };
+            if template.is_v6 != self.is_v6 {
+                self.flush(now, pool, counters);
+                self.is_v6 = template.is_v6;
             }
+            self.encapsulate_one(&template, packet);
         }
+        self.flush(now, pool, counters);
         for (reason, packet) in self.refused.drain(..) {
             counters.tx_drops.add(reason, 1);
             pool.give(packet);
@@ -215,24 +228,27 @@ impl Sender for WireSender {
         let Some(template) = Template::new(tunnel, &self.config) else {
             return false;
         };
+        if self.ready.is_empty() {
+            self.is_v6 = template.is_v6;
+        } else if self.is_v6 != template.is_v6 {
+            return false;
+        }
         let mut done = 0;
         for packet in packets.iter_mut() {
-            if Self::push(Some(&template), packet, &self.config).is_err() {
+            if Self::push(&template, packet, &self.config).is_err() {
                 break;
             }
             // What it came in through is behind it.
             packet.tunnel = None;
             done += 1;
         }
-        let ready = &mut self.ready[usize::from(template.is_v6)];
         if done == packets.len() {
-            ready.append(packets);
+            self.ready.append(packets);
             return true;
         }
-        ready.extend(packets.drain(..done));
-        for mut packet in packets.drain(..) {
-            packet.tunnel = Some(*tunnel);
-            self.encapsulate_one(packet);
+        self.ready.extend(packets.drain(..done));
+        for packet in packets.drain(..) {
+            self.encapsulate_one(&template, packet);
         }
         true
     }
