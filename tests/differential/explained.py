@@ -67,7 +67,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ovsflow.openflow.actions import Exit, FinTimeout, PopMpls
+from ovsflow.openflow.actions import Exit, FinTimeout, PopMpls, PushMpls
 from tests.differential.alike import (
     MPLS,
     TAGS,
@@ -89,6 +89,9 @@ ICMPV6, NEIGHBOUR = b"\x3a", (b"\x87", b"\x88")
 ARP_LEN = 28
 ARP_HEAD = bytes.fromhex("000108000604")
 """Ethernet, IPv4 and the lengths of their addresses."""
+
+LABELS_READ = 3
+"""Labels that both switches look at."""
 
 NOT_CAPABLE = 0
 """What ECN says of a packet that cannot say that it met congestion (RFC 3168 §5)."""
@@ -131,6 +134,15 @@ class Explanation:
 def _third_tag(fate: Fate) -> bool:
     refused = "too_many_labels" in fate.story.drops and fate.story.pushes_tag()
     return refused and is_beginning(fate.ours, fate.theirs)
+
+
+def _label_on_open_stack(fate: Fate) -> bool:
+    refused = "too_many_labels" in fate.story.drops and fate.story.runs(PushMpls)
+    payload = fate.story.payload()
+    whole = [payload[at : at + 4] for at in (2, 6, 10) if len(payload) >= at + 4]
+    ends = any(label[2] & 1 for label in whole)
+    is_open = payload[:2] in MPLS and not ends and sum(map(any, whole)) < LABELS_READ
+    return refused and is_open and is_beginning(fate.ours, fate.theirs)
 
 
 def _other_arp(fate: Fate) -> bool:
@@ -287,6 +299,13 @@ EXPLANATIONS: Sequence[Explanation] = (
         "A third VLAN tag is refused here, and the packet with it; Open vSwitch pushes it and loses"
         " the innermost one.",
         _third_tag,
+        in_tables=True,
+    ),
+    Explanation(
+        "label on an open stack",
+        "A stack that is cut short before its last label may be of any depth, and no label is"
+        " pushed on it here; Open vSwitch takes those labels for all that are not 0.",
+        _label_on_open_stack,
         in_tables=True,
     ),
     Explanation(
