@@ -19,7 +19,7 @@ CACHE = "cache of Open vSwitch"
 
 
 class PeerEndedError(Exception):
-    """Open vSwitch ended by an assertion of its own; another one has been started."""
+    """Open vSwitch ended by itself; another one has been started."""
 
 
 ROUNDS = 6

@@ -60,6 +60,7 @@ class Peer:
         environment = stack.enter_context(
             open_vswitch(self.directory, bridges, capture=True, routed=True)
         )
+        self.pid = int((self.directory / "switch.pid").read_text())
         self.control = stack.enter_context(closing(Control(self.directory / "switch.ctl")))
         self.tunnels = TunnelsOfPeer(self.directory, environment, self.control, BRIDGE, stack)
         management = self.directory / f"{BRIDGE}.mgmt"
@@ -96,13 +97,13 @@ class Peer:
         self.stack.close()
 
     def last_words(self) -> str | None:
-        """The assertion that ended the daemon, once it is gone; `None` if it told of none."""
-        log = self.directory / "switch.log"
+        """What ended the daemon, once it is gone; `None` if it is still there."""
         deadline = time.monotonic() + LAST_WORDS
         while time.monotonic() < deadline:
-            for line in log.read_text(errors="replace").splitlines():
-                if "|EMER|" in line and "assertion" in line:
-                    return line.partition("|EMER|")[2]
+            if not Path(f"/proc/{self.pid}").exists():
+                log = (self.directory / "switch.log").read_text(errors="replace")
+                said = [line.partition("|EMER|")[2] for line in log.splitlines()]
+                return next(filter(None, said), "no word: a signal, as after a broken heap")
             time.sleep(0.05)
         return None
 
