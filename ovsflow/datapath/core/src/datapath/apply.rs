@@ -69,8 +69,13 @@ impl Datapath {
             ..*context
         };
         let mut errors = Vec::new();
+        let mut flow_mods = FlowMods::new(version, &context);
         for message in split(messages) {
-            if let Err(error) = decode(version, message, &context) {
+            let checked = match kind(version, message) {
+                Ok(Kind::FlowMod) => flow_mods.decode(message).map(|_| ()),
+                _ => decode(version, message, &context).map(|_| ()),
+            };
+            if let Err(error) = checked {
                 encode_error(version, error, message, &mut errors);
                 break;
             }
@@ -173,6 +178,14 @@ impl<'a> Slice<'a> {
         let mut tables = self.datapath.shared.write();
         let mut list = tables.pipeline.atomic();
         for message in split(messages) {
+            if matches!(kind(self.version, message), Ok(Kind::FlowMod)) {
+                let decoded = self.flow_mods.decode(message);
+                if let Err(error) = decoded.and_then(|one| list.flow_mod(one, self.now)) {
+                    drop(list);
+                    return self.refuse(error, message);
+                }
+                continue;
+            }
             let applied = self.decode(message).and_then(|request| match request {
                 Request::Change(change) => list.apply(&change, self.now),
                 Request::PacketOut(packet_out) => {

@@ -346,10 +346,19 @@ impl Atomic<'_> {
     pub fn apply(&mut self, change: &Change, now: Now) -> OfResult<()> {
         let notices = &mut self.notices;
         match change {
-            Change::Flow(request) => self.pipeline.flow_mod(request, now, notices),
+            Change::Flow(request) => self.flow_mod(request, now),
             Change::Group(request) => self.pipeline.group_mod(request, now, notices),
             Change::Meter(request) => self.pipeline.meter_mod(request, now, notices),
         }
+    }
+
+    /// Applies a FLOW_MOD.
+    ///
+    /// # Errors
+    ///
+    /// As for [`apply`](Self::apply).
+    pub fn flow_mod(&mut self, request: &FlowMod, now: Now) -> OfResult<()> {
+        self.pipeline.flow_mod(request, now, &mut self.notices)
     }
 
     /// Checks that what a list of actions names exists after the changes so far.
