@@ -36,21 +36,14 @@ impl Shape {
     /// Whether this is the shape of `mask`.
     #[inline]
     pub(super) fn is_of(&self, mask: &FlowMask) -> bool {
-        let mut words = self.words.iter();
-        let mut next = words.next();
-        for (index, &bits) in mask.words.iter().enumerate() {
-            let mine = match next {
-                Some(word) if usize::from(word.index) == index => {
-                    next = words.next();
-                    word.bits
-                }
-                _ => 0,
-            };
-            if mine != bits {
-                return false;
-            }
-        }
-        true
+        // Without branches: many words at once.
+        let is_used = |&word: &u64| (word | word.wrapping_neg()) >> 63;
+        let used = mask.words.iter().map(is_used).sum::<u64>() as usize;
+        let words = self.words.iter();
+        let differs = words.fold(0, |differs, word| {
+            differs | (mask.words[usize::from(word.index)] ^ word.bits)
+        });
+        differs == 0 && used == self.words.len()
     }
 
     /// The mask in full.
