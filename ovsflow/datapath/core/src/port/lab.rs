@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::sys::{Device, Poller, enter_new_network, thread_id};
 use super::{Batch, Intake, OpenError, OpenPort, PortCounters, Receiver, Sender, open};
@@ -29,16 +29,31 @@ pub(super) fn ip(words: &str) {
     assert!(output.status.success(), "ip {words}: {complaint}");
 }
 
-/// Waits until a device that was set up carries packets: its link comes up in the background.
-pub(super) fn settle(device: &str) {
-    let device = Device::find(device).unwrap();
-    for _ in 0..2000 {
-        if device.flags().unwrap().is_running() {
-            return;
+/// How long the kernel may take for what it does in the background.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Tries until something is there.
+pub(super) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(result) = attempt() {
+            return result;
         }
+        assert!(start.elapsed() < PATIENCE, "{what}");
         thread::sleep(Duration::from_millis(1));
     }
-    panic!("device does not come up");
+}
+
+/// Waits until a device that was set up carries packets: once the kernel has seen that its link is up.
+///
+/// The kernel looks after the links of all namespaces in one thread, once a second, and where many
+/// come and go it takes its time.  Asked for one device it looks at once.
+pub(super) fn settle(name: &str) {
+    let device = Device::find(name).unwrap();
+    eventually(&format!("{name} comes up"), || {
+        ip(&format!("link show {name}"));
+        device.flags().unwrap().is_running().then_some(())
+    });
 }
 
 /// Puts the calling thread in a new namespace with loopback up.

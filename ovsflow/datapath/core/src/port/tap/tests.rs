@@ -5,8 +5,8 @@ use crate::error::DropReason;
 use crate::packet::{LARGE_FRAME, Packet, Pool};
 use crate::port::bundle::tests::equal_datagrams;
 use crate::port::lab::{
-    Bridge, Host, in_namespace, ip, is_stream, open_shared, open_with, refused, send_batch, serve,
-    settle, stream_to, wait_and_receive,
+    Bridge, Host, eventually, in_namespace, ip, is_stream, open_shared, open_with, refused,
+    send_batch, serve, settle, stream_to, wait_and_receive,
 };
 use crate::port::sys::{Absent, Device, tun_offload, without};
 use crate::port::virtio::GSO_UDP_L4;
@@ -45,11 +45,7 @@ fn test_device_comes_and_goes_with_the_port() {
 
         drop((port, sender));
         // A process that another test is starting holds the descriptor for a moment.
-        let gone = (0..2000).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-            Device::find("t0").is_err()
-        });
-        assert!(gone);
+        eventually("t0 is gone", || Device::find("t0").err());
     });
 }
 

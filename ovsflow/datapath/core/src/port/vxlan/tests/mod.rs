@@ -15,7 +15,8 @@ use crate::packet::{
     Checksum, Gso, GsoKind, Offload, Packet, Pool, Tunnel, TunnelAddress, TunnelConfig,
 };
 use crate::port::lab::{
-    Host, hand_over, in_namespace, ip, open_with, refused, send, settle, wait_and_receive,
+    Host, eventually, hand_over, in_namespace, ip, open_with, refused, send, settle,
+    wait_and_receive,
 };
 use crate::port::sys::{Absent, Socket, without};
 use crate::port::{OpenPort, PortCounters};
@@ -476,7 +477,9 @@ fn test_source_ports_differ_where_there_are_few() {
                 csum,
                 ..TunnelConfig::default()
             };
-            let sockets = SendSockets::share(&config).unwrap();
+            // A process that another test is starting may hold the sockets before for a moment.
+            let free = || SendSockets::share(&config).ok();
+            let sockets = eventually("enough ports are free", free);
             let families = [Some(&sockets.v4), sockets.v6.as_ref()];
             for family in families.into_iter().flatten() {
                 let port = |socket: &Socket| socket.local_address().unwrap().port();
