@@ -56,20 +56,6 @@ impl<'a> FromIterator<&'a [u8]> for Frames {
     }
 }
 
-/// The same for frames of one block each.
-fn load_short(
-    packets: &mut [Box<Packet>],
-    lengths: &[usize],
-    blocks: &[[u8; BLOCK]],
-    port: PortNo,
-) -> usize {
-    let frames = blocks.iter().zip(lengths);
-    for (packet, (block, &len)) in packets.iter_mut().zip(frames) {
-        packet.load(std::slice::from_ref(block), len, port);
-    }
-    lengths.iter().take(packets.len()).sum()
-}
-
 /// A place in a set of frames.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor {
@@ -111,17 +97,9 @@ impl Cursor {
         let mut bytes = 0;
         while !loaded.is_empty() {
             // Up to the end of the set, or of the batch.
-            let lengths = &frames.lengths[self.next..];
-            let (now, later) = loaded.split_at_mut(lengths.len().min(loaded.len()));
-            let blocks = &frames.blocks[self.block..];
-            bytes += match frames.is_short() {
-                true => {
-                    self.block += now.len();
-                    load_short(now, lengths, blocks, port)
-                }
-                false => self.load(now, lengths, blocks, port),
-            };
-            self.next += now.len();
+            let left = frames.lengths.len() - self.next;
+            let (now, later) = loaded.split_at_mut(left.min(loaded.len()));
+            bytes += self.load(frames, now, port);
             if repeat && self.next == frames.lengths.len() {
                 *self = Self::default();
             }
@@ -131,22 +109,27 @@ impl Cursor {
         counters.rx_bytes += bytes as u64;
     }
 
-    /// Loads frames into `packets`; returns how many bytes.
-    fn load(
-        &mut self,
-        packets: &mut [Box<Packet>],
-        lengths: &[usize],
-        mut blocks: &[[u8; BLOCK]],
-        port: PortNo,
-    ) -> usize {
-        let all = blocks.len();
+    /// Loads the next frames into `packets`, for each of which there is one; returns how many bytes.
+    fn load(&mut self, frames: &Frames, packets: &mut [Box<Packet>], port: PortNo) -> usize {
+        let lengths = &frames.lengths[self.next..];
+        let mut blocks = &frames.blocks[self.block..];
+        self.next += packets.len();
+        let bytes = lengths.iter().take(packets.len()).sum();
+        if frames.is_short() {
+            // The usual case: no frame's blocks need to be counted.
+            self.block += packets.len();
+            for (packet, (block, &len)) in packets.iter_mut().zip(blocks.iter().zip(lengths)) {
+                packet.load(std::slice::from_ref(block), len, port);
+            }
+            return bytes;
+        }
         for (packet, &len) in packets.iter_mut().zip(lengths) {
             let frame;
             (frame, blocks) = blocks.split_at(len.div_ceil(BLOCK));
             packet.load(frame, len, port);
+            self.block += frame.len();
         }
-        self.block += all - blocks.len();
-        lengths.iter().take(packets.len()).sum()
+        bytes
     }
 
     /// Whether all frames have been taken, never to come again.
