@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::effects::MAX_WAITING;
 use super::groups::add_to_group;
-use super::look_up::{LookUp, RUNT};
+use super::look_up::{LookUp, RUNT, Source};
 use super::{MAX_RECIRCULATIONS, Stage, Worker};
 use crate::cache::{CompactKey, Entry, Known, NONE, Probe};
 use crate::error::DropReason;
@@ -64,8 +64,12 @@ impl Worker {
         let mut found = std::mem::take(&mut self.look_up);
         let layout = self.cache.layout();
         let len = layout.len();
-        let fragments = self.fragments.on_extract();
-        let alike = found.read(batch, layout, fragments, &mut self.key);
+        let source = Source {
+            batch,
+            layout,
+            fragments: self.fragments.on_extract(),
+        };
+        let alike = found.read(source, &mut self.key);
         self.stages.end(Stage::Extract);
         if alike {
             self.look_up_one(&found, batch);

@@ -16,15 +16,22 @@ pub(super) struct LookUp {
     pub(super) candidates: Vec<u32>,
 }
 
+/// What keys are read from, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) layout: &'a Layout,
+    pub(super) fragments: Fragments,
+}
+
 impl LookUp {
-    /// Reads the key of each packet; returns whether all are alike.
-    pub(super) fn read(
-        &mut self,
-        batch: &Batch,
-        layout: &Layout,
-        fragments: Fragments,
-        key: &mut FlowKey,
-    ) -> bool {
+    /// Reads the key of each packet, by way of `key`; returns whether all are alike.
+    pub(super) fn read(&mut self, source: Source<'_>, key: &mut FlowKey) -> bool {
+        let Source {
+            batch,
+            layout,
+            fragments,
+        } = source;
         let len = layout.len();
         let all = batch.len() * len;
         if self.words.len() < all {
@@ -39,30 +46,24 @@ impl LookUp {
             return true;
         }
         let front = match len {
-            1 => self.read_front::<1>(batch, layout, fragments, key),
-            2 => self.read_front::<2>(batch, layout, fragments, key),
-            3 => self.read_front::<3>(batch, layout, fragments, key),
-            4 => self.read_front::<4>(batch, layout, fragments, key),
-            5 => self.read_front::<5>(batch, layout, fragments, key),
-            6 => self.read_front::<6>(batch, layout, fragments, key),
+            1 => self.read_front::<1>(source, key),
+            2 => self.read_front::<2>(source, key),
+            3 => self.read_front::<3>(source, key),
+            4 => self.read_front::<4>(source, key),
+            5 => self.read_front::<5>(source, key),
+            6 => self.read_front::<6>(source, key),
             _ => None,
         };
-        front.unwrap_or_else(|| self.read_any(batch, layout, fragments, key))
+        front.unwrap_or_else(|| self.read_any(source, key))
     }
 
     /// Reads keys of any layout, of any packets.
-    fn read_any(
-        &mut self,
-        batch: &Batch,
-        layout: &Layout,
-        fragments: Fragments,
-        key: &mut FlowKey,
-    ) -> bool {
-        let len = layout.len();
+    fn read_any(&mut self, source: Source<'_>, key: &mut FlowKey) -> bool {
+        let (layout, len) = (source.layout, source.layout.len());
         let mut alike = true;
         let mut rest = &mut self.words[..];
-        for packet in batch {
-            let whole = extract(packet, layout.depth(), fragments, key);
+        for packet in source.batch {
+            let whole = extract(packet, layout.depth(), source.fragments, key);
             let (words, behind) = rest.split_at_mut(len);
             let hash = layout.compact_into(key, words);
             // A runt is no kind of packet: it is told apart when it is missed.
@@ -73,7 +74,7 @@ impl LookUp {
         }
         // Equal hashes are no proof of equal keys.
         alike && {
-            let mut keys = self.words[..batch.len() * len].chunks_exact(len.max(1));
+            let mut keys = self.words[..source.batch.len() * len].chunks_exact(len.max(1));
             let first = keys.next().unwrap_or(&[]);
             let differs = |all, (a, b)| all | (a ^ b);
             // A call to compare so few words would cost more than they do.
@@ -85,11 +86,14 @@ impl LookUp {
     /// the keys, if the layout is another, or a packet is a runt.  Hashes are made where they are needed.
     fn read_front<const N: usize>(
         &mut self,
-        batch: &Batch,
-        layout: &Layout,
-        fragments: Fragments,
+        source: Source<'_>,
         key: &mut FlowKey,
     ) -> Option<bool> {
+        let Source {
+            batch,
+            layout,
+            fragments,
+        } = source;
         let (fields, depth) = (layout.front::<N>()?, layout.depth());
         let of = |words: &[u64]| {
             fields.map(|(word, mask)| words.get(usize::from(word)).map_or(0, |all| all & mask))
@@ -214,7 +218,12 @@ mod tests {
                 })
                 .collect();
             let mut found = LookUp::default();
-            let alike = found.read(&batch, layout, Fragments::Normal, &mut key);
+            let source = Source {
+                batch: &batch,
+                layout,
+                fragments: Fragments::Normal,
+            };
+            let alike = found.read(source, &mut key);
             assert_eq!(
                 alike,
                 expected.iter().all(|one| *one == expected[0]),
