@@ -276,21 +276,27 @@ def test_standalone_takes_over_while_no_controller_is_connected(tmp_path: Path) 
     with Switch(
         "t6", ports=ports, workers=0, fail_mode="standalone", controllers=[absent, there]
     ) as switch:
+
+        def priorities() -> list[int]:
+            return sorted(flow.priority for flow in switch.dump_flows())
+
         with server, server.accept()[0] as controller:
             Peer(controller)
             switch.add_flow("priority=7,in_port=1,actions=drop")
             switch.inject("p1", FRAME)
             assert not switch.plane.standalone
             assert switch.receive("p2") == []
-        eventually(lambda: switch.plane.standalone, "standing alone")
+        # Its flow comes a little after it has decided to stand alone.
+        eventually(lambda: priorities() == [7, 0xFFFF], "standing alone")
+        assert switch.plane.standalone
         switch.inject("p1", FRAME)
         assert switch.receive("p2") == [FRAME]
         ours, theirs = socket.socketpair()
         with theirs:
             switch.attach(ours)
             Peer(theirs)
-            eventually(lambda: not switch.plane.standalone, "handing back")
-            assert [flow.priority for flow in switch.dump_flows()] == [7]
+            eventually(lambda: priorities() == [7], "handing back")
+            assert not switch.plane.standalone
 
 
 def test_learned_flows_expire_without_anybody_asking(switch: Switch, peer: Peer) -> None:
