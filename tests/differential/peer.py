@@ -37,7 +37,7 @@ from tests.ofctl.open_vswitch import open_vswitch
 
 BRIDGE = "br0"
 PORTS = {1: "p1", 2: "p2", 3: "p3", 4: "p4", LOCAL: BRIDGE}
-LAST_WORDS = 2.0
+LAST_WORDS = 10.0
 BUNDLE_FLAGS = int(BundleFlag.ATOMIC | BundleFlag.ORDERED)
 QUEUE = 60
 """Frames that wait at a port at a time; the daemon's own limit is 100."""
@@ -100,12 +100,20 @@ class Peer:
         """What ended the daemon, once it is gone; `None` if it is still there."""
         deadline = time.monotonic() + LAST_WORDS
         while time.monotonic() < deadline:
-            if not Path(f"/proc/{self.pid}").exists():
+            if self._is_gone():
                 log = (self.directory / "switch.log").read_text(errors="replace")
                 said = [line.partition("|EMER|")[2] for line in log.splitlines()]
                 return next(filter(None, said), "no word: a signal, as after a broken heap")
             time.sleep(0.05)
         return None
+
+    def _is_gone(self) -> bool:
+        """Whether the daemon has ended, also if nobody has asked yet how."""
+        try:
+            facts = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return True
+        return facts.rpartition(")")[2].split()[0] in "ZX"
 
     def run(self, pipeline: Pipeline, closely: bool = False) -> Outcome:
         """What Open vSwitch does with a pipeline, from empty tables.

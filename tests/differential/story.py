@@ -8,12 +8,17 @@ from ovsflow.openflow.actions import (
     Action,
     CheckPacketLarger,
     Clone,
+    Load,
+    Move,
     Output,
     OutputTruncated,
     PopMpls,
     PushVlan,
+    SetField,
     SetVlanPcp,
     SetVlanVid,
+    StackPop,
+    Subfield,
 )
 from ovsflow.openflow.constants import PortNumber, Version
 from tests.differential.pipeline import Arrival
@@ -45,13 +50,28 @@ class Story:
     first: str | None
     mark_decides: bool = False
 
-    def forks_with_set(self) -> bool:
-        """Whether check_pkt_larger ran when something had been written to the action set."""
-        written = False
+    def forks_with_set(self, written_again: bool = False) -> bool:
+        """Whether check_pkt_larger ran between two writes to the action set, or behind one."""
+        forks = [isinstance(action, CheckPacketLarger) for _, action in self.actions]
+        writes = [at for at, (_, action) in enumerate(self.actions) if action is None]
+        end = writes[-1] if written_again and writes else len(forks)
+        return any(forks[writes[0] : end]) if writes else False
+
+    def writes(self, name: str) -> bool:
+        """Whether an action wrote a field, and not 0."""
         for _, action in self.actions:
-            written |= action is None
-            if written and isinstance(action, CheckPacketLarger):
-                return True
+            match action:
+                case (
+                    SetField(field=written, value=value)
+                    | Load(target=Subfield(field=written), value=value)
+                ):
+                    if written == name and value:
+                        return True
+                case (
+                    Move(target=Subfield(field=written)) | StackPop(target=Subfield(field=written))
+                ):
+                    if written == name:
+                        return True
         return False
 
     def runs_in_clone(self, kind: type[Action]) -> bool:
