@@ -466,7 +466,7 @@ impl<O: Observer> Walk<'_, O> {
         let source = self.source;
         self.nested(true, |walk| {
             walk.callers += 1;
-            walk.tables_from(TableId(0), None);
+            walk.tables_from(TableId(0), None, None);
             walk.callers -= 1;
         });
         self.source = source;

@@ -53,10 +53,12 @@ pub(super) enum Step {
         actions: Box<[Action]>,
         tail: Option<Box<Instructions>>,
     },
-    /// A lookup, as if from this port.
+    /// A lookup, as if from this port, and what the tables before it make the source of all that
+    /// follows.
     Table {
         table: TableId,
         in_port: Option<PortNo>,
+        first: Option<Source>,
     },
 }
 
@@ -277,7 +279,11 @@ impl<O: Observer> Walk<'_, O> {
 
     fn thaw_step(&mut self, step: &Step) {
         match step {
-            Step::Table { table, in_port } => self.tables_from(*table, *in_port),
+            Step::Table {
+                table,
+                in_port,
+                first,
+            } => self.tables_from(*table, *in_port, *first),
             Step::List {
                 source,
                 actions,

@@ -126,9 +126,8 @@ impl Writer<'_> {
                 actions,
                 tail,
             } => {
-                self.out.extend_from_slice(&[0, source.table.0]);
-                self.out.extend_from_slice(&source.cookie.to_be_bytes());
-                self.out.push(source.reason as u8);
+                self.out.push(0);
+                self.source(source);
                 self.actions(actions);
                 self.out.push(tail.is_some().into());
                 if let Some(tail) = tail {
@@ -136,13 +135,27 @@ impl Writer<'_> {
                     self.measured(|out| encode::instructions(WORDS, tail, has_vlan, out));
                 }
             }
-            Step::Table { table, in_port } => {
+            Step::Table {
+                table,
+                in_port,
+                first,
+            } => {
                 let in_port_byte = u8::from(in_port.is_some());
                 self.out.extend_from_slice(&[1, table.0, in_port_byte]);
                 let number = in_port.map_or(0, |port| port.0);
                 self.out.extend_from_slice(&number.to_be_bytes());
+                self.out.push(first.is_some().into());
+                if let Some(first) = first {
+                    self.source(first);
+                }
             }
         }
+    }
+
+    fn source(&mut self, source: &Source) {
+        self.out.push(source.table.0);
+        self.out.extend_from_slice(&source.cookie.to_be_bytes());
+        self.out.push(source.reason as u8);
     }
 
     fn actions(&mut self, actions: &[Action]) {
@@ -232,15 +245,17 @@ impl<'a> Bytes<'a> {
         if self.u8()? == 1 {
             let (table, has_port) = (TableId(self.u8()?), self.u8()? != 0);
             let in_port = Some(PortNo(self.u32()?)).filter(|_| has_port);
-            return Some(Step::Table { table, in_port });
+            let first = match self.u8()? {
+                0 => None,
+                _ => Some(self.source()?),
+            };
+            return Some(Step::Table {
+                table,
+                in_port,
+                first,
+            });
         }
-        let source = Source {
-            table: TableId(self.u8()?),
-            cookie: self.u64()?,
-            // Rules come and go while the packet waits.
-            rule: None,
-            reason: PacketInReason::from_number(self.u8()?),
-        };
+        let source = self.source()?;
         let actions = self.actions()?.into();
         let tail = match self.u8()? {
             0 => None,
@@ -252,6 +267,16 @@ impl<'a> Bytes<'a> {
             source,
             actions,
             tail,
+        })
+    }
+
+    fn source(&mut self) -> Option<Source> {
+        Some(Source {
+            table: TableId(self.u8()?),
+            cookie: self.u64()?,
+            // Rules come and go while the packet waits.
+            rule: None,
+            reason: PacketInReason::from_number(self.u8()?),
         })
     }
 }

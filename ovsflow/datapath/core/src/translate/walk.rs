@@ -142,7 +142,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             self.lost = Some(reason);
             return;
         }
-        self.tables_from(TableId(0), None);
+        self.tables_from(TableId(0), None, None);
         self.run_action_set();
         self.recirculate(true);
     }
@@ -209,17 +209,26 @@ impl<'a, O: Observer> Walk<'a, O> {
         if self.depth >= MAX_DEPTH {
             return self.fail(DropReason::RecursionTooDeep);
         }
-        self.tables_from(table, None);
+        self.tables_from(table, None, None);
     }
 
     /// Looks at `table`, as if the packet came from `in_port`, then at those that goto names, and
-    /// runs their rules' instructions.
-    pub(super) fn tables_from(&mut self, table: TableId, in_port: Option<PortNo>) {
+    /// runs their rules' instructions.  `first` is the source in the first table, if that is behind
+    /// the walk.
+    pub(super) fn tables_from(
+        &mut self,
+        table: TableId,
+        in_port: Option<PortNo>,
+        mut first: Option<Source>,
+    ) {
         let mut next = Some((table, in_port));
-        let mut first = None;
         while let Some((table, in_port)) = next {
             if self.hides_from_tables() {
-                self.freeze(Step::Table { table, in_port });
+                self.freeze(Step::Table {
+                    table,
+                    in_port,
+                    first,
+                });
                 return;
             }
             next = self.one_table(table, in_port).map(|table| (table, None));
@@ -363,7 +372,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         self.nested(deeper, |walk| {
             walk.resubmitted += 1;
             walk.callers += 1;
-            walk.tables_from(table, in_port);
+            walk.tables_from(table, in_port, None);
             walk.callers -= 1;
             walk.resubmitted -= 1;
         });
