@@ -161,8 +161,13 @@ class Lab:
             _ip("link", "set", f"{temporary}{suffix}", "netns", node.namespace, "name", device)
             if mtu is not None:
                 node.run("ip", "link", "set", device, "mtu", str(mtu))
-        for node, device in ((a, a_device), (b, b_device)):
+        ends = ((a, a_device), (b, b_device))
+        for node, device in ends:
             node.run("ip", "link", "set", device, "up")
+        # The kernel takes its time to see that a link is up, seconds where many namespaces come and
+        # go, and nothing leaves before; asked for one device it looks at once.
+        for node, device in ends:
+            node.run("ip", "link", "show", device)
 
     def address(self, node: Node, device: str, *addresses: str) -> None:
         """Gives a device addresses (`10.0.0.1/24`)."""
