@@ -169,18 +169,18 @@ def _follow(session: Session, printer: MessagePrinter, *, resumes: bool) -> None
 
 
 def _print(settings: Settings, printer: MessagePrinter, data: bytes) -> None:
+    now = datetime.now().isoformat(" ", "milliseconds") if settings.timestamp else ""
     if settings.json:
+        line: dict[str, jsonform.Json] = {"time": now} if now else {}
         try:
             message = codec.decode(data)
             form = jsonform.plain(message.body, message.version, printer.names)
-            line: dict[str, jsonform.Json] = {"message": name_of(message), "body": form}
+            line |= {"message": name_of(message), "body": form}
         except DecodeError as error:
-            line = {"message": None, "error": str(error), "bytes": data.hex()}
+            line |= {"message": None, "error": str(error), "bytes": data.hex()}
         sys.stdout.write(jsonform.line(line))
     else:
-        if settings.timestamp:
-            now = datetime.now()
-            sys.stdout.write(f"{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d}: ")
+        sys.stdout.write(f"{now}: " if now else "")
         sys.stdout.write(printer.bytes_text(data))
     sys.stdout.flush()
 
