@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::FlowMask;
+use super::{FlowMask, KEY_WORDS};
 
 /// The words of a mask that are not zero, with their places; copies share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,9 +32,10 @@ impl SparseMask {
         self.0.is_empty()
     }
 
-    /// The words that are not zero, with their places.
-    pub fn words(&self) -> &[(u8, u64)] {
-        &self.0
+    /// One bit for the place of each word that is not zero.
+    pub fn places(&self) -> u64 {
+        const { assert!(KEY_WORDS <= 64) };
+        self.0.iter().fold(0, |all, &(place, _)| all | 1 << place)
     }
 
     /// The bits of one word.

@@ -46,6 +46,8 @@ struct Entry {
 #[derive(Clone, Debug)]
 struct Changed {
     shape: Shape,
+    /// One bit for the place of each of its words.
+    places: u64,
     generation: u64,
 }
 
@@ -180,11 +182,11 @@ impl ChangeLog {
         dependence: &Dependence<'_>,
     ) -> bool {
         let mut masks = masks.iter().filter(|mask| mask.generation > since);
-        masks.any(|Changed { shape, .. }| {
-            let is_disguised = shape
-                .words
-                .iter()
-                .any(|word| dependence.overwritten.word(word.index) & word.bits != 0);
+        let written = dependence.overwritten.places();
+        masks.any(|Changed { shape, places, .. }| {
+            let is_written =
+                |word: &MaskWord| dependence.overwritten.word(word.index) & word.bits != 0;
+            let is_disguised = places & written != 0 && shape.words.iter().any(is_written);
             let hash = shape.hash_key(self.seed, dependence.key);
             is_disguised || self.stamps[stamp_of(table, hash)] > since
         })
@@ -234,6 +236,10 @@ impl TableChanges {
                         ..word
                     });
                     self.masks.push(Changed {
+                        places: shape
+                            .words
+                            .iter()
+                            .fold(0, |all, word| all | 1 << word.index),
                         shape: Shape {
                             words: words.collect(),
                         },
