@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::openflow::action::{GroupId, MeterId, TableId};
-use crate::packet::{PortNo, Tunnel};
+use crate::packet::{PortNo, Tunnel, TunnelOut};
 
 pub use crate::packet::arp::Change as SetArp;
 pub use crate::packet::icmp::NeighbourChange as SetNd;
@@ -21,7 +21,7 @@ pub enum DpAction {
     /// Sends a copy (the packet itself, if it is the last action that needs it).
     Output(PortNo),
     /// Sends a copy through a tunnel port, with this metadata.
-    OutputTunnel { port: PortNo, tunnel: Arc<Tunnel> },
+    OutputTunnel { port: PortNo, tunnel: TunnelOut },
     /// Sends a copy cut to a number of bytes, through a tunnel if there is metadata for one.
     OutputTruncated {
         port: PortNo,

@@ -10,16 +10,16 @@ pub(super) fn describe(action: &DpAction) -> String {
     match action {
         DpAction::Output(port) => format!("output:{}", port_name(*port)),
         DpAction::OutputTunnel { port, tunnel } => {
-            format!("output:{}({})", port_name(*port), describe_tunnel(tunnel))
+            let tunnel = describe_tunnel(&tunnel.into());
+            format!("output:{}({tunnel})", port_name(*port))
         }
         DpAction::OutputTruncated {
             port,
             max_len,
             tunnel,
         } => {
-            let tunnel = tunnel
-                .as_deref()
-                .map(|t| format!("({})", describe_tunnel(t)));
+            let tunnel = tunnel.as_deref().map(describe_tunnel);
+            let tunnel = tunnel.map(|text| format!("({text})"));
             let tunnel = tunnel.unwrap_or_default();
             format!(
                 "output(port={},max_len={max_len}){tunnel}",

@@ -19,7 +19,7 @@ use crate::action::{ControllerOut, DpAction, SetHeader};
 use crate::error::DropReason;
 use crate::openflow::action::{GroupId, MeterId};
 use crate::packet::gso::{self, Segmenter};
-use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, ethernet, vxlan};
+use crate::packet::{Batch, Layers, Packet, Pool, PortNo, Tunnel, TunnelOut, ethernet, vxlan};
 use rewrite::Known;
 
 /// What a meter says of one packet.
@@ -46,9 +46,10 @@ pub trait Sink {
     }
 
     /// Takes all of `packets` for a tunnel port, to be sent with `tunnel`, and leaves the batch empty.
-    fn output_tunnel(&mut self, port: PortNo, tunnel: &Tunnel, packets: &mut Batch) {
+    fn output_tunnel(&mut self, port: PortNo, tunnel: &TunnelOut, packets: &mut Batch) {
+        let tunnel = Tunnel::from(tunnel);
         for packet in packets.iter_mut() {
-            packet.tunnel = Some(*tunnel);
+            packet.tunnel = Some(tunnel);
         }
         self.output_batch(port, packets);
     }
@@ -111,8 +112,7 @@ pub fn execute_batch<S: Sink>(actions: &[DpAction], packets: &mut Batch, sink: &
 #[inline]
 pub fn touch(actions: &[DpAction]) -> u64 {
     match actions {
-        [DpAction::OutputTunnel { port, tunnel }] => u64::from(port.0) ^ tunnel.id,
-        [DpAction::Output(port)] => u64::from(port.0),
+        [DpAction::OutputTunnel { port, .. }] | [DpAction::Output(port)] => u64::from(port.0),
         _ => 0,
     }
 }
@@ -343,7 +343,7 @@ fn deliver<S: Sink>(action: &DpAction, mut packet: Box<Packet>, sink: &mut S) {
     match action {
         DpAction::Output(port) => sink.output(*port, packet),
         DpAction::OutputTunnel { port, tunnel } => {
-            packet.tunnel = Some(**tunnel);
+            packet.tunnel = Some(tunnel.into());
             sink.output(*port, packet);
         }
         DpAction::OutputTruncated {

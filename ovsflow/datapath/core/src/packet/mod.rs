@@ -29,7 +29,7 @@ pub mod vxlan;
 pub use buffer::{BLOCK, HEADROOM, LARGE_FRAME, Packet, Pool, SMALL_FRAME};
 pub use layers::Layers;
 pub use offload::{Checksum, Gso, GsoKind, Offload};
-pub use tunnel::{Tunnel, TunnelAddress};
+pub use tunnel::{Tunnel, TunnelAddress, TunnelOut, TunnelV4};
 pub use tunnel_config::{
     DEFAULT_TTL, Inherit, Key, Local, Remote, TunnelConfig, VNI_MAX, VXLAN_PORT,
 };

@@ -44,7 +44,7 @@ pub use open::{Backend, OpenError, OpenPort, PortFacts, SenderFactory, open};
 pub(crate) use sys::{Event, Poller, monotonic_now};
 
 use crate::error::DropCounters;
-use crate::packet::{Pool, Tunnel};
+use crate::packet::{Pool, TunnelOut};
 use crate::time::Now;
 
 /// Most packets taken from one port at a time.
@@ -112,7 +112,7 @@ pub trait Sender: Send {
     /// Takes packets that share their tunnel ahead of the [`Self::send`] of this round, which always
     /// follows; what that has in hand is sent behind them.  `false`, and nothing taken, from
     /// whoever gains nothing by it.
-    fn encapsulate(&mut self, _tunnel: &Tunnel, _packets: &mut Batch) -> bool {
+    fn encapsulate(&mut self, _tunnel: &TunnelOut, _packets: &mut Batch) -> bool {
         false
     }
 }

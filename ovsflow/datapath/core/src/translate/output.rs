@@ -81,7 +81,7 @@ impl<O: Observer> Walk<'_, O> {
             return Err(DropReason::PortDown);
         }
         let tunnel = match &port.tunnel {
-            Some(config) => Some(Arc::new(self.outgoing_tunnel(config)?)),
+            Some(config) => Some(self.outgoing_tunnel(config)?),
             None => None,
         };
         self.emitter.flush_all(&self.flow);
@@ -89,12 +89,12 @@ impl<O: Observer> Walk<'_, O> {
             (None, None) => DpAction::Output(number),
             (None, Some(tunnel)) => DpAction::OutputTunnel {
                 port: number,
-                tunnel,
+                tunnel: tunnel.into(),
             },
             (Some(max_len), tunnel) => DpAction::OutputTruncated {
                 port: number,
                 max_len,
-                tunnel,
+                tunnel: tunnel.map(Arc::new),
             },
         });
         Ok(())

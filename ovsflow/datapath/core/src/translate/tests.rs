@@ -107,7 +107,7 @@ fn set(field: FieldId, value: u128) -> Action {
 fn tunnel(id: u64, dst: u32) -> DpAction {
     DpAction::OutputTunnel {
         port: PortNo(TUNNEL_PORT),
-        tunnel: Arc::new(crate::packet::Tunnel {
+        tunnel: crate::packet::TunnelOut::from(crate::packet::Tunnel {
             id,
             dst: crate::packet::TunnelAddress::V4(dst),
             ..Default::default()

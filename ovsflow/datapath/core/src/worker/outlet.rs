@@ -11,7 +11,7 @@ use crate::execute::{MeterVerdict, Sink};
 use crate::flow::FlowKey;
 use crate::flow::extract::{Depth, Fragments, extract};
 use crate::openflow::action::{GroupId, MeterId};
-use crate::packet::{Batch, Packet, Pool, PortNo, Tunnel, gso};
+use crate::packet::{Batch, Packet, Pool, PortNo, Tunnel, TunnelOut, gso};
 use crate::port::{PortCounters, Sender};
 use crate::table::{Meter, MeterVerdict as Verdict};
 use crate::time::Now;
@@ -175,15 +175,16 @@ impl Sink for Outlet {
     }
 
     #[inline]
-    fn output_tunnel(&mut self, port: PortNo, tunnel: &Tunnel, packets: &mut Batch) {
+    fn output_tunnel(&mut self, port: PortNo, tunnel: &TunnelOut, packets: &mut Batch) {
         if let Some(out) = self.port(port)
             && out.queue.is_empty()
             && out.sender.encapsulate(tunnel, packets)
         {
             return;
         }
+        let tunnel = Tunnel::from(tunnel);
         for packet in packets.iter_mut() {
-            packet.tunnel = Some(*tunnel);
+            packet.tunnel = Some(tunnel);
         }
         self.output_batch(port, packets);
     }

@@ -5,7 +5,7 @@ use crate::action::{SelectOut, SetArp, SetIpv4, SetNd};
 use crate::flow::{FlowMask, slot};
 use crate::openflow::action::GroupId;
 use crate::packet::sample::{Random, Shape};
-use crate::packet::{Checksum, Gso, GsoKind};
+use crate::packet::{Checksum, Gso, GsoKind, TunnelAddress};
 
 /// A write of random bits to a random header.
 fn random_set(random: &mut Random) -> DpAction {
@@ -265,8 +265,12 @@ fn random_list(random: &mut Random, depth: usize) -> Arc<[DpAction]> {
             0 | 1 => DpAction::Output(port),
             2 => DpAction::OutputTunnel {
                 port,
-                tunnel: Arc::new(Tunnel {
+                tunnel: TunnelOut::from(Tunnel {
                     id: random.next(),
+                    dst: match random.one_in(2) {
+                        true => TunnelAddress::V4(random.next() as u32),
+                        false => TunnelAddress::Unset,
+                    },
                     ..Tunnel::default()
                 }),
             },

@@ -14,7 +14,7 @@ use super::outer::{OVER_IPV4, OVER_IPV6, Outer, Template};
 use crate::error::DropReason;
 use crate::packet::gso::complete_checksum;
 use crate::packet::vxlan::{self, HEADER_LEN, Header};
-use crate::packet::{Packet, Pool, PortNo, Tunnel, TunnelConfig};
+use crate::packet::{Packet, Pool, PortNo, Tunnel, TunnelConfig, TunnelOut};
 use crate::port::memory::{MemoryPort, Wire};
 use crate::port::open::{OpenError, OpenPort, PortFacts, Request, STATE_LIVE, SenderFactory};
 use crate::port::replay::Cursor;
@@ -224,8 +224,8 @@ impl Sender for WireSender {
         }
     }
 
-    fn encapsulate(&mut self, tunnel: &Tunnel, packets: &mut Batch) -> bool {
-        let Some(template) = Template::new(tunnel, &self.config) else {
+    fn encapsulate(&mut self, tunnel: &TunnelOut, packets: &mut Batch) -> bool {
+        let Some(template) = Template::new(&tunnel.into(), &self.config) else {
             return false;
         };
         if self.ready.is_empty() {

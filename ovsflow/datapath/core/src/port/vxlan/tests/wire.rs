@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use super::{FAR, FAR_V6, NEAR, plain, super_frame, tcp_frame, to, tunnelled};
 use crate::error::DropReason;
 use crate::packet::layers::Layers;
-use crate::packet::{Packet, Tunnel, TunnelAddress, checksum, transport};
+use crate::packet::{Packet, Pool, Tunnel, TunnelAddress, TunnelOut, checksum, transport};
 use crate::port::lab::{open_with, receive, refused, send};
 use crate::port::{Batch, OpenPort, PortCounters};
+use crate::time::Now;
 
 fn open(options: &str) -> OpenPort {
     open_with("vxlan", 2, "vx", &format!("backend=memory,{options}")).unwrap()
@@ -18,6 +19,20 @@ fn encapsulate(port: &OpenPort, packet: &Packet, tunnel: Tunnel) -> Vec<Vec<u8>>
     let counters = send(port, tunnelled(packet, tunnel));
     assert_eq!(counters.tx_packets, 1, "{:?}", counters.tx_drops);
     assert_eq!(counters.tx_bytes, packet.len() as u64);
+    port.memory.as_ref().unwrap().take_frames()
+}
+
+/// The same by way of a batch that shares its tunnel.
+fn encapsulate_batch(port: &OpenPort, packet: &Packet, tunnel: Tunnel) -> Vec<Vec<u8>> {
+    let (mut pool, mut counters) = (Pool::new(0, 0), PortCounters::default());
+    let mut sender = port.sender.sender().unwrap();
+    let mut copy = Packet::with_capacity(0);
+    copy.copy_from(packet);
+    let mut packets = vec![Box::new(copy)];
+    assert!(sender.encapsulate(&TunnelOut::from(tunnel), &mut packets));
+    assert!(packets.is_empty());
+    sender.send(Now(0), &mut packets, &mut pool, &mut counters);
+    assert_eq!(counters.tx_packets, 1, "{:?}", counters.tx_drops);
     port.memory.as_ref().unwrap().take_frames()
 }
 
@@ -166,6 +181,7 @@ proptest! {
         let mut port = open(&format!("csum={csum}"));
         let frames = encapsulate(&port, &Packet::from_frame(&frame), tunnel);
         frames.iter().for_each(|frame| assert_sound(frame));
+        prop_assert_eq!(&encapsulate_batch(&port, &Packet::from_frame(&frame), tunnel), &frames);
         let (got, _) = decapsulate(&mut port, &frames);
         prop_assert_eq!(got[0].bytes(), &frame[..]);
         let back = got[0].tunnel.unwrap();
