@@ -61,7 +61,9 @@ def find(target: str, suffix: str = "mgmt") -> Address:
         path = directory / f"{target}.{suffix}"
         if _is_socket(path):
             return Address("unix", str(path))
-    raise UsageError(f"{target} is not a bridge or a socket")
+    there = sorted(path.stem for each in run_directories() for path in each.glob(f"*.{suffix}"))
+    running = f"running here: {', '.join(there)}" if there else "none runs here"
+    raise UsageError(f"{target} is not a bridge or a socket; {running}")
 
 
 def run_directories() -> Iterator[Path]:

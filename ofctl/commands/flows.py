@@ -230,7 +230,7 @@ def flows_of(session: Session, wanted: FlowFilter) -> Iterator[FlowStats]:
 
 def _dump_flows(session: Session, arguments: Sequence[str]) -> None:
     settings, version = session.settings, session.version
-    wanted = flow_filter(session, ",".join(arguments))
+    wanted = flow_filter(session, "".join(arguments))
     # As a list for people or scripts, without the heading of each part of the reply?
     listed = bool(settings.sort) or not settings.stats or settings.shows_names
     if not settings.json and not listed:
@@ -315,7 +315,10 @@ def _sort_value(session: Session) -> Callable[[FlowStats], int | None]:
         name = known.name
         return lambda flow: field_value(flow.match, name)
     if word != "priority":
-        raise CommandError(f"{word}: unknown field to sort by")
+        raise CommandError(
+            f"{word}: unknown field to sort by; there are priority and all that flows match, like "
+            "in_port or nw_dst"
+        )
     return lambda flow: flow.priority
 
 
@@ -326,7 +329,7 @@ def _sort_key(session: Session, value: int | None) -> tuple[bool, int]:
 
 
 def _dump_aggregate(session: Session, arguments: Sequence[str]) -> None:
-    wanted = flow_filter(session, ",".join(arguments))
+    wanted = flow_filter(session, "".join(arguments))
     request = AggregateRequest(
         wanted.match,
         wanted.table_id,
@@ -400,7 +403,7 @@ COMMANDS = (
         "show flows that match; without FLOW all",
         with_session(_dump_flows),
         1,
-        None,
+        2,
         (
             "ofctl dump-flows br0",
             "ofctl dump-flows br0 table=1,ip",
@@ -415,7 +418,7 @@ COMMANDS = (
         "show how many flows match, and their packets and bytes in sum",
         with_session(_dump_aggregate),
         1,
-        None,
+        2,
         ("ofctl dump-aggregate br0 table=0",),
         _GROUP,
     ),

@@ -114,7 +114,11 @@ def _mod_port(session: Session, arguments: Sequence[str]) -> None:
     word = arguments[1].lower()
     plain = word.removeprefix("no-") if word.startswith("no-") else word.removeprefix("no")
     if plain not in _CONFIG_WORDS:
-        raise CommandError(f"unknown mod-port command '{arguments[1]}'")
+        words = ", ".join(word for word in _CONFIG_WORDS if word not in ("up", "down"))
+        raise CommandError(
+            f"unknown mod-port command '{arguments[1]}'; there are up, down, and with or without "
+            f'"no-" before them {words}'
+        )
     bit, on = _CONFIG_WORDS[plain]
     config = bit if on != (plain != word) else 0
     change = [PortMod(port.number, port.hw_addr, config, bit)]
@@ -140,7 +144,8 @@ def _get_frags(session: Session, arguments: Sequence[str]) -> None:
 def _set_frags(session: Session, arguments: Sequence[str]) -> None:
     mode = arguments[0].lower()
     if mode not in FRAGMENTS:
-        raise CommandError(f"{arguments[0]}: unknown fragment handling mode")
+        modes = ", ".join(FRAGMENTS)
+        raise CommandError(f"{arguments[0]}: unknown fragment handling mode; there are {modes}")
     config = session.connection.ask(GetConfigRequest(), GetConfigReply)
     wanted = FRAGMENTS.index(mode)
     session.change([SetConfig(config.flags & ~3 | wanted, config.miss_send_len)])

@@ -62,6 +62,7 @@ Start = Callable[..., FakeSwitch]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts a switch named br0 where the command looks for it."""
     monkeypatch.setenv("OVSFLOW_RUNDIR", str(tmp_path))
+    monkeypatch.setenv("OVS_RUNDIR", str(tmp_path / "nobody's"))
     running: list[FakeSwitch] = []
 
     def begin(answer: Answer | None = None, versions: tuple[int, ...] = (1, 4, 5, 6)) -> FakeSwitch:
@@ -372,15 +373,17 @@ def test_packet_out_takes_both_forms(start: Start) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["show", "nowhere"], "nowhere is not a bridge or a socket"),
+        (["show", "nowhere"], "nowhere is not a bridge or a socket; running here: br0\n"),
         (["show"], "'show' command requires at least 1 arguments"),
         (["show", "a", "b"], "'show' command takes at most 1 arguments"),
         (["shwo", "br0"], "unknown command 'shwo'; use --help for help"),
         (["add-flow", "br0", "tcp"], "must specify an action"),
         (["dump-flows", "br0", "priority=0"], "unknown keyword priority"),
         (["mod-port", "br0", "p9", "up"], "br0: couldn't find port `p9'"),
-        (["mod-port", "br0", "p1", "uo"], "unknown mod-port command 'uo'"),
-        (["set-frags", "br0", "some"], "some: unknown fragment handling mode"),
+        (["mod-port", "br0", "p1", "uo"], "unknown mod-port command 'uo'; there are up, down,"),
+        (["set-frags", "br0", "some"], "handling mode; there are normal, drop,"),
+        (["--sort=foo", "dump-flows", "br0"], "foo: unknown field to sort by; there are priority"),
+        (["dump-flows", "br0", "ip", "tcp"], "'dump-flows' command takes at most 2 arguments"),
         (["add-tlv-map", "br0", "x"], "tunnel options (tun_metadata) are Geneve's"),
         (["-O", "OpenFlow13", "dump-table-desc", "br0"], "needs OpenFlow 1.4 or later"),
         (["ct-flush", "br0"], "ct-flush: connection tracking is nothing that ofctl manages"),
@@ -411,6 +414,15 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
         assert command.summary in text
         for example in command.examples:
             assert example in text
+
+
+def test_who_asks_for_a_bridge_is_told_that_none_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVSFLOW_RUNDIR", str(tmp_path))
+    monkeypatch.setenv("OVS_RUNDIR", str(tmp_path / "nobody's"))
+    with pytest.raises(UsageError, match="br0 is not a bridge or a socket; none runs here"):
+        find("br0")
 
 
 @pytest.mark.parametrize(
