@@ -95,7 +95,8 @@ impl TunnelConfig {
     /// The metadata to send with, given what the flow has set: configuration overrides it.
     ///
     /// `dst` stays unset when the flow names no destination.  Identifiers are cut to 24 bits.
-    /// `tos` and `ttl` come out as 0: they depend on the packet and are worked out when it is sent.  A second call changes nothing.
+    /// `tos` and `ttl` come out as 0: they depend on the packet and are worked out when it is sent.
+    /// A second call changes nothing.
     pub fn outgoing(&self, flow: &Tunnel) -> Tunnel {
         Tunnel {
             id: match self.out_key {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 
 use super::options::Options;
+use super::way::Way;
 use super::{MemoryPort, Receiver, Sender, memory, patch, pcap, system, tap, vxlan};
 use crate::packet::{PortNo, TunnelConfig};
 
@@ -104,8 +105,13 @@ pub(super) fn shared_by(receivers: usize) -> String {
     }
 }
 
-/// Says of a port that equal datagrams are not put together.
-pub(super) const NO_BUNDLES: &str = ", sent datagram by datagram";
+/// Says of a port that equal datagrams are not put together, once that way is closed.
+pub(super) fn unbundled(bundles: &Way) -> &'static str {
+    match bundles.is_open() {
+        true => "",
+        false => ", sent datagram by datagram",
+    }
+}
 
 type OpenKind = fn(&mut Request<'_>) -> Result<OpenPort, OpenError>;
 

@@ -24,8 +24,8 @@ use self::sockets::{Opened, packet_sockets};
 use super::bundle::{Bundles, Counts};
 use super::fit::{cut, cut_odd_shapes, finish_all, lose, refusal};
 use super::open::{
-    NO_BUNDLES, OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE,
-    SenderFactory, shared_by,
+    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory, shared_by,
+    unbundled,
 };
 use super::shorten::{Room, shorten};
 use super::sys::{Device, IngressBlock, Outgoing, Socket, VNET_HEADER, send_messages};
@@ -109,9 +109,7 @@ impl fmt::Display for PacketBackend {
         if !self.host_as_asked {
             f.write_str(", host stack sees frames too")?;
         }
-        if !self.bundles.is_open() {
-            f.write_str(NO_BUNDLES)?;
-        }
+        f.write_str(unbundled(&self.bundles))?;
         f.write_str(&shared_by(self.receivers))
     }
 }

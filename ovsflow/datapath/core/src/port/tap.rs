@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::bundle::Bundles;
 use super::fit::{cut, cut_odd_shapes, lose, refusal};
 use super::open::{
-    NO_BUNDLES, OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE,
-    SenderFactory, shared_by,
+    OpenError, OpenPort, PortFacts, Request, STATE_LINK_DOWN, STATE_LIVE, SenderFactory, shared_by,
+    unbundled,
 };
 use super::sys::{
     Device, TapLosses, VNET_HEADER, open_tap, open_tap_queues, set_tap_offload, tun_offload,
@@ -108,11 +108,7 @@ struct TapBackend {
 
 impl fmt::Display for TapBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bundles = match self.bundles.is_open() {
-            true => "",
-            false => NO_BUNDLES,
-        };
-        let shared = shared_by(self.receivers);
+        let (bundles, shared) = (unbundled(&self.bundles), shared_by(self.receivers));
         write!(f, "tap, {}{bundles}{shared}", self.offload)
     }
 }

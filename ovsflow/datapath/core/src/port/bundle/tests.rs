@@ -7,6 +7,10 @@ use super::*;
 use crate::packet::gso::Segmenter;
 use crate::packet::layers::Layers;
 use crate::packet::{LARGE_FRAME, PortNo, checksum, ipv4, transport, udp};
+use crate::port::OpenPort;
+use crate::port::lab::{send_batch, wait_and_receive};
+use crate::port::sys::{Absent, without};
+use crate::port::virtio::GSO_UDP_L4;
 
 /// A UDP datagram over IPv4 (DF as given) or IPv6 whose checksums are right.
 fn datagram(v6: bool, ports: u16, id: u16, df: bool, payload: &[u8]) -> Vec<u8> {
@@ -43,9 +47,44 @@ fn datagram(v6: bool, ports: u16, id: u16, df: bool, payload: &[u8]) -> Vec<u8> 
 }
 
 /// Datagrams that make one bundle.
-pub(in crate::port) fn equal_datagrams(count: u16) -> Vec<Vec<u8>> {
+fn equal_datagrams(count: u16) -> Vec<Vec<u8>> {
     let one = |id| datagram(false, 9000, id, true, &[1; 64]);
     (0..count).map(one).collect()
+}
+
+/// Equal datagrams leave `near` and arrive at `far` as one; by themselves as soon as the kernel has
+/// refused that to one of the port's senders, which is told from then on.
+pub(in crate::port) fn arrive_and_are_told(near: &OpenPort, far: &mut OpenPort) {
+    let packets = || {
+        equal_datagrams(20)
+            .iter()
+            .map(|frame| Packet::from_frame(frame))
+            .collect()
+    };
+    let kind = near.backend.to_string();
+    let cases: [(&[Absent], _, _); 3] = [
+        (&[], 1, ""),
+        (
+            &[Absent::Segmentation(GSO_UDP_L4)],
+            20,
+            ", sent datagram by datagram",
+        ),
+        (&[], 20, ", sent datagram by datagram"),
+    ];
+    for (absent, arrive, told) in cases {
+        // Each time another of the port's senders.
+        let sender = &mut near.sender.sender().unwrap();
+        let counters = without(absent, || send_batch(sender, packets()));
+        assert_eq!(counters.tx_packets, 20, "{:?}", counters.tx_drops);
+        let mut got = Batch::new();
+        while got.len() < arrive {
+            let batch = wait_and_receive(far, &mut PortCounters::default());
+            assert!(!batch.is_empty(), "{} arrived", got.len());
+            got.extend(batch);
+        }
+        assert_eq!(got.len(), arrive);
+        assert_eq!(near.backend.to_string(), format!("{kind}{told}"));
+    }
 }
 
 fn packet(frame: &[u8]) -> Box<Packet> {

@@ -6,13 +6,12 @@ use std::sync::mpsc;
 use super::sockets::PACKET_IGNORE_OUTGOING;
 use crate::error::DropReason;
 use crate::packet::{Checksum, Packet};
-use crate::port::bundle::tests::equal_datagrams;
+use crate::port::bundle::tests::arrive_and_are_told;
 use crate::port::lab::{
     Bridge, Host, STREAM, eventually, in_namespace, ip, is_stream, open_shared, open_with, receive,
-    send, send_batch, serve, settle, stream_to, wait_and_receive,
+    send, serve, settle, stream_to, wait_and_receive,
 };
 use crate::port::sys::{Absent, without};
-use crate::port::virtio::GSO_UDP_L4;
 use crate::port::{Batch, PortCounters};
 
 fn veth_pair() {
@@ -170,37 +169,11 @@ fn test_datagrams_arrive_and_it_is_told_when_the_kernel_takes_no_bundles() {
         veth_pair();
         let near = open_with("system", 1, "d0", "").unwrap();
         let mut far = open_with("system", 2, "d1", "").unwrap();
-        let frames = equal_datagrams(20);
-        let packets = || {
-            frames
-                .iter()
-                .map(|frame| Packet::from_frame(frame))
-                .collect()
-        };
-        let cases: [(&[Absent], _, _); 3] = [
-            (&[], 1, ""),
-            (
-                &[Absent::Segmentation(GSO_UDP_L4)],
-                20,
-                ", sent datagram by datagram",
-            ),
-            (&[], 20, ", sent datagram by datagram"),
-        ];
-        for (absent, arrive, told) in cases {
-            // Each time another of the port's senders.
-            let sender = &mut near.sender.sender().unwrap();
-            let counters = without(absent, || send_batch(sender, packets()));
-            assert_eq!(counters.tx_packets, 20, "{:?}", counters.tx_drops);
-            let mut got = Batch::new();
-            while got.len() < arrive {
-                let batch = wait_and_receive(&mut far, &mut PortCounters::default());
-                assert!(!batch.is_empty(), "{} arrived", got.len());
-                got.extend(batch);
-            }
-            assert_eq!(got.len(), arrive);
-            let kind = "packet socket with ring, vnet header";
-            assert_eq!(near.backend.to_string(), format!("{kind}{told}"));
-        }
+        assert_eq!(
+            near.backend.to_string(),
+            "packet socket with ring, vnet header"
+        );
+        arrive_and_are_told(&near, &mut far);
     });
 }
 

@@ -3,14 +3,13 @@
 
 use crate::error::DropReason;
 use crate::packet::{LARGE_FRAME, Packet, Pool};
-use crate::port::bundle::tests::equal_datagrams;
+use crate::port::PortCounters;
+use crate::port::bundle::tests::arrive_and_are_told;
 use crate::port::lab::{
-    Bridge, Host, eventually, in_namespace, ip, is_stream, open_shared, open_with, refused,
-    send_batch, serve, settle, stream_to, wait_and_receive,
+    Bridge, Host, eventually, in_namespace, ip, is_stream, open_shared, open_with, refused, serve,
+    settle, stream_to, wait_and_receive,
 };
 use crate::port::sys::{Absent, Device, tun_offload, without};
-use crate::port::virtio::GSO_UDP_L4;
-use crate::port::{Batch, PortCounters};
 use crate::time::Now;
 
 #[test]
@@ -123,36 +122,6 @@ fn test_datagrams_leave_and_it_is_told_when_the_kernel_takes_no_bundles() {
         ip("link set t0 addrgenmode none up");
         settle("t0");
         let mut host = open_with("system", 2, "t0", "host=true").unwrap();
-        let frames = equal_datagrams(20);
-        let packets = || {
-            frames
-                .iter()
-                .map(|frame| Packet::from_frame(frame))
-                .collect()
-        };
-        let told = port.backend.to_string();
-        let cases: [(&[Absent], _, _); 3] = [
-            (&[], 1, ""),
-            (
-                &[Absent::Segmentation(GSO_UDP_L4)],
-                20,
-                ", sent datagram by datagram",
-            ),
-            (&[], 20, ", sent datagram by datagram"),
-        ];
-        for (absent, arrive, more) in cases {
-            // Each time another of the port's senders.
-            let sender = &mut port.sender.sender().unwrap();
-            let counters = without(absent, || send_batch(sender, packets()));
-            assert_eq!(counters.tx_packets, 20, "{:?}", counters.tx_drops);
-            let mut got = Batch::new();
-            while got.len() < arrive {
-                let batch = wait_and_receive(&mut host, &mut PortCounters::default());
-                assert!(!batch.is_empty(), "{} arrived", got.len());
-                got.extend(batch);
-            }
-            assert_eq!(got.len(), arrive);
-            assert_eq!(port.backend.to_string(), format!("{told}{more}"));
-        }
+        arrive_and_are_told(&port, &mut host);
     });
 }

@@ -7,7 +7,7 @@ use super::endpoint::Endpoint;
 use super::sockets::{PORTS, SendSockets};
 use super::uplink::Uplink;
 use crate::packet::TunnelConfig;
-use crate::port::open::{NO_BUNDLES, shared_by};
+use crate::port::open::{shared_by, unbundled};
 use crate::port::way::Way;
 
 /// The ways of one tunnel port, the best for super-frames first.
@@ -109,9 +109,7 @@ impl fmt::Display for TunnelBackend {
             "udp sockets, {families}, port {port}, {PORTS} source ports, super-frames {}",
             self.ways.super_frames()
         )?;
-        if !self.ways.bundles.is_open() {
-            f.write_str(NO_BUNDLES)?;
-        }
+        f.write_str(unbundled(&self.ways.bundles))?;
         if !self.takes_trains {
             f.write_str(", received datagram by datagram")?;
         }
