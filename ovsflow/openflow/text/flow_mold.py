@@ -18,6 +18,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from ovsflow.openflow import codec, fields
 from ovsflow.openflow.constants import NICIRA, MessageType, Version
 from ovsflow.openflow.flow_mod import FlowMod
+from ovsflow.openflow.text.flow_places import LOAD, REG_LOAD
 
 _MOST = 10_000
 """Shapes that are remembered."""
@@ -26,8 +27,6 @@ _COOKIE_MASK, _MATCH = slice(16, 24), 48
 _WRITE_METADATA, _APPLY = 2, 4
 _OUTPUT, _SET_QUEUE, _GROUP, _SET_FIELD, _EXPERIMENTER = 0, 21, 22, 25, 0xFFFF
 _PAIR = struct.Struct("!HH")
-_REG_LOAD = struct.Struct("!HHIHHI")
-_LOAD = 7
 
 Convert = Callable[[str, int], bytes]
 
@@ -352,8 +351,8 @@ def _action_hole(message: bytes, at: int, name: str, target: str) -> _Hole | Non
 
 def _load_hole(message: bytes, at: int) -> _Hole | None:
     """Where the value of a reg_load stands that writes whole bytes."""
-    _, _, vendor, subtype, bits, _ = _REG_LOAD.unpack_from(message, at)
+    _, _, vendor, subtype, bits, _ = REG_LOAD.unpack_from(message, at)
     size, rest = divmod((bits & 0x3F) + 1, 8)
-    if (vendor, subtype, rest) != (NICIRA, _LOAD, 0):
+    if (vendor, subtype, rest) != (NICIRA, LOAD, 0):
         return None
     return _Hole(at + 24 - size, size, _number)

@@ -17,8 +17,9 @@ from ovsflow.openflow.constants import NICIRA, Version
 from ovsflow.openflow.flow_stats_entry import FLOW, FLOW15
 
 _HEAD = struct.Struct("!HH")
-_REG_LOAD = struct.Struct("!HHIHHI")
-_APPLY, _OUTPUT, _SET_FIELD, _EXPERIMENTER, _LOAD = 4, 0, 25, 0xFFFF, 7
+REG_LOAD, LOAD = struct.Struct("!HHIHHI"), 7
+"""NXAST_REG_LOAD up to its value, and its subtype."""
+_APPLY, _OUTPUT, _SET_FIELD, _EXPERIMENTER = 4, 0, 25, 0xFFFF
 _OF_MASK = 0x100
 _REGISTER_PAIRS, _REGISTER = 0x8001, b"\xff\xff\xff\xff"
 """OFPXMC_PACKET_REGS, and the mask of one register."""
@@ -205,8 +206,8 @@ def _in_actions(record: bytes, at: int, end: int) -> Iterator[Place]:
             kind, masked = _free_fields().get(header, (None, False))
             if kind not in (None, Kind.VLAN, Kind.PORT) and not masked:
                 yield Place(Kind(kind), at + 8, header & 0xFF)
-        elif action == _EXPERIMENTER and length == _REG_LOAD.size + 8:
-            _, _, vendor, subtype, bits, _ = _REG_LOAD.unpack_from(record, at)
-            if (vendor, subtype) == (NICIRA, _LOAD) and bits & 0x3F >= _WIDE:
-                yield Place(Kind.HEXADECIMAL, at + _REG_LOAD.size, 8)
+        elif action == _EXPERIMENTER and length == REG_LOAD.size + 8:
+            _, _, vendor, subtype, bits, _ = REG_LOAD.unpack_from(record, at)
+            if (vendor, subtype) == (NICIRA, LOAD) and bits & 0x3F >= _WIDE:
+                yield Place(Kind.HEXADECIMAL, at + REG_LOAD.size, 8)
         at += _least(length)
